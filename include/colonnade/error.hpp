@@ -1,0 +1,56 @@
+// The one error type of the library: what went wrong, what was wanted, what was found, where, and
+// what to do about it, on one line.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace colonnade {
+
+/// A place in the sources. `SourceLine where = SourceLine::here()` as a default argument names the
+/// caller. (std::source_location needs a builtin that clang 14 lacks.)
+struct SourceLine {
+  const char* file;
+  int line;
+  static constexpr SourceLine here(const char* file = __builtin_FILE(),
+                                   int line = __builtin_LINE()) {
+    return {file, line};
+  }
+};
+
+/// What an error line says beside its message; parts that are empty are left out.
+struct ErrorDetails {
+  std::string wanted = {};
+  std::string found = {};
+  std::string hint = {};
+};
+
+/// Thrown by every function of the library that cannot do what it was asked.
+/// what() reads `message: wanted X, found Y; hint [rank R, file.cpp:LINE]`.
+class Error : public std::runtime_error {
+ public:
+  explicit Error(const std::string& message, const ErrorDetails& details = {},
+                 SourceLine where = SourceLine::here());
+
+  /// The same error as all ranks of a group throw it once they have agreed on it: the text of the
+  /// rank that found it, so that one rank may print it and all may end in order. See
+  /// collectively().
+  static Error agreed(const std::string& text);
+
+  /// True when every rank of the job throws this same error, false when this rank is alone with it
+  /// and the others may be waiting in a collective.
+  bool is_agreed() const { return agreed_; }
+
+ private:
+  struct AgreedTag {};
+  Error(AgreedTag, const std::string& text) : std::runtime_error(text), agreed_(true) {}
+  bool agreed_ = false;
+};
+
+/// The rank that errors of this process are tagged with; set once by whoever joins a world.
+void set_error_rank(int rank);
+
+/// The message of the operating system for the present errno, for `found` of an error.
+std::string system_message();
+
+}  // namespace colonnade

@@ -1,0 +1,30 @@
+// Joining the world of MPI. The only header one needs for it; <mpi.h> stays in src/mpi.cpp.
+#pragma once
+
+#include <string>
+
+#include "colonnade/process_group.hpp"
+
+namespace colonnade {
+
+/// Sets MPI up, and takes it down at the end of the scope. One a process. Without mpiexec the world
+/// has one rank. Errors of MPI come back as Error instead of ending the process.
+class MpiSession {
+ public:
+  MpiSession(int& argc, char**& argv);
+  ~MpiSession();
+  MpiSession(const MpiSession&) = delete;
+  MpiSession& operator=(const MpiSession&) = delete;
+
+  /// All ranks of the job, in a communicator of the group's own.
+  ProcessGroup world();
+
+  /// Ends every rank of the job at once with this exit code: for a rank that fails alone while
+  /// others may wait for it.
+  [[noreturn]] void abort(int exit_code);
+};
+
+/// Name and version of the MPI library.
+std::string mpi_library();
+
+}  // namespace colonnade

@@ -1,0 +1,133 @@
+// A group of ranks and its collectives, typed, counted and timed. It is passed to whatever
+// communicates and never global. Groups of one rank take the same path as all others.
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "colonnade/memory.hpp"
+#include "colonnade/transport.hpp"
+
+namespace colonnade {
+
+template <class T>
+concept Element = std::same_as<T, float> || std::same_as<T, double> ||
+    std::same_as<T, std::int64_t> || std::same_as<T, char>;
+
+template <Element T>
+constexpr DataType data_type() {
+  if constexpr (std::same_as<T, float>) return DataType::float32;
+  if constexpr (std::same_as<T, double>) return DataType::float64;
+  if constexpr (std::same_as<T, std::int64_t>) return DataType::int64;
+  return DataType::byte;
+}
+
+enum class Collective { all_gather, reduce_scatter, all_reduce, broadcast, barrier };
+inline constexpr std::size_t collective_count = 5;
+std::string_view to_string(Collective kind);
+
+/// What one kind of collective, or all, cost this rank. bytes_sent is what a rank must send at
+/// least, its peers being direct neighbours: M bytes on P ranks cost (P-1)/P M in a reduce-scatter,
+/// as much in an all-gather, twice that in an all-reduce. What a library really sends may be more.
+struct Traffic {
+  std::int64_t calls = 0;
+  std::int64_t bytes_sent = 0;
+  double seconds = 0;
+
+  Traffic& operator+=(const Traffic& other);
+  friend Traffic operator-(const Traffic& a, const Traffic& b) {
+    return {a.calls - b.calls, a.bytes_sent - b.bytes_sent, a.seconds - b.seconds};
+  }
+};
+
+/// Move-only; one that was moved from has no ranks and must not be used. Tensors made with memory()
+/// must be gone before their group is.
+class ProcessGroup {
+ public:
+  explicit ProcessGroup(std::unique_ptr<Transport> transport);
+
+  /// A group of this rank alone.
+  static ProcessGroup self() { return ProcessGroup(make_self_transport()); }
+
+  int rank() const { return transport_->rank(); }
+  int size() const { return transport_->size(); }
+  std::string_view transport_name() const { return transport_->name(); }
+
+  // The collectives of Transport, whose tables of buffers say what each does.
+
+  template <Element T>
+  void all_gather(std::span<T> buffer, std::span<const Range> pieces, Index unit = 1) {
+    all_gather_bytes(buffer.data(), static_cast<Index>(buffer.size()), pieces, unit,
+                     data_type<T>());
+  }
+
+  template <Element T>
+  void reduce_scatter(std::span<const T> send, std::span<T> receive, std::span<const Range> pieces,
+                      Index unit = 1) {
+    reduce_scatter_bytes(send.data(), static_cast<Index>(send.size()), receive.data(),
+                         static_cast<Index>(receive.size()), pieces, unit, data_type<T>());
+  }
+
+  template <Element T>
+  void all_reduce(std::span<T> buffer, Reduction reduction = Reduction::sum) {
+    all_reduce_bytes(buffer.data(), static_cast<Index>(buffer.size()), data_type<T>(), reduction);
+  }
+
+  /// all_reduce of one number.
+  template <Element T>
+  T all_reduce(T value, Reduction reduction = Reduction::sum) {
+    all_reduce(std::span<T>(&value, 1), reduction);
+    return value;
+  }
+
+  /// One number of each rank, in rank order.
+  template <Element T>
+  std::vector<T> all_gather(T value) {
+    std::vector<T> values(static_cast<std::size_t>(size()));
+    values[static_cast<std::size_t>(rank())] = value;
+    const Sharding one_each(size(), size(), "ranks");
+    all_gather(std::span<T>(values), one_each.ranges());
+    return values;
+  }
+
+  template <Element T>
+  void broadcast(std::span<T> buffer, int root) {
+    broadcast_bytes(buffer.data(), static_cast<Index>(buffer.size()), data_type<T>(), root);
+  }
+
+  void barrier();
+
+  ProcessGroup split_by_node() { return ProcessGroup(transport_->split_by_node()); }
+
+  const Traffic& traffic(Collective kind) const { return traffic_[static_cast<std::size_t>(kind)]; }
+  Traffic total_traffic() const;
+
+  /// Where tensors of a step live: activations and gradients that this group's collectives move.
+  std::pmr::memory_resource* memory() { return memory_.get(); }
+
+ private:
+  void all_gather_bytes(void* buffer, Index count, std::span<const Range> pieces, Index unit,
+                        DataType type);
+  void reduce_scatter_bytes(const void* send, Index send_count, void* receive, Index receive_count,
+                            std::span<const Range> pieces, Index unit, DataType type);
+  void all_reduce_bytes(void* buffer, Index count, DataType type, Reduction reduction);
+  void broadcast_bytes(void* buffer, Index count, DataType type, int root);
+  template <class Call>
+  void measured(Collective kind, Index bytes_sent, Call&& call);
+
+  std::unique_ptr<Transport> transport_;
+  std::unique_ptr<RecyclingMemory> memory_;
+  std::array<Traffic, collective_count> traffic_{};
+};
+
+/// Runs `work`, which must not communicate, on every rank and lets all ranks agree on how it went:
+/// if it threw on any, every rank throws the error of the lowest of these ranks, as an agreed one.
+/// So bad input on one rank ends all ranks alike and leaves none of them waiting.
+void collectively(ProcessGroup& group, const std::function<void()>& work);
+
+}  // namespace colonnade

@@ -1,0 +1,40 @@
+// Random numbers that are looked up, not drawn: each is a function of (seed, name, index) through
+// Random123's Philox4x32-10, so that a rank computes exactly the elements it owns, in any order,
+// and they are the same for every number of ranks and threads.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "colonnade/shard.hpp"
+
+namespace colonnade {
+
+/// An endless table of random numbers, one for each index, chosen by (seed, name).
+class KeyedRandom {
+ public:
+  KeyedRandom(std::uint64_t seed, std::string_view name);
+
+  /// 64 independent random bits of an index.
+  std::uint64_t bits(std::uint64_t index) const;
+
+  /// Uniform in the open interval (0, 1).
+  double uniform(std::uint64_t index) const;
+
+  /// Normal with mean 0 and variance 1 (Box-Muller).
+  double normal(std::uint64_t index) const;
+
+ private:
+  std::array<std::uint64_t, 2> words(std::uint64_t index) const;
+
+  std::uint64_t seed_;
+  std::uint64_t stream_;  // 64-bit FNV-1a of the name
+};
+
+/// The numbers 0..n-1 in the order in which `epoch` visits them: a Fisher-Yates shuffle whose i-th
+/// choice is keyed by (seed, epoch, i), the same on every rank without a message.
+std::vector<Index> shuffled_order(Index n, std::uint64_t seed, std::uint64_t epoch);
+
+}  // namespace colonnade

@@ -1,0 +1,49 @@
+// How n things are cut among parts: pure arithmetic, without a message and without a rank count
+// that must divide. Every range of feature columns in the library comes from here.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
+#include "colonnade/error.hpp"
+
+namespace colonnade {
+
+using Index = std::ptrdiff_t;
+
+/// Half-open: begin is inside, end is not.
+struct Range {
+  Index begin = 0;
+  Index end = 0;
+  Index size() const { return end - begin; }
+  bool operator==(const Range&) const = default;
+};
+
+/// The i-th of `parts` consecutive ranges that cover [0, n). Sizes differ by one at most and the
+/// longer ones come first. Throws unless n >= 0 and 0 <= i < parts.
+Range shard_range(Index n, Index parts, Index i);
+
+/// Which of the `parts` ranges of shard_range holds element `index`, 0 <= index < n.
+Index shard_owner(Index n, Index parts, Index index);
+
+/// a / b where b must divide a: `what` names the quantity in the error otherwise.
+Index divide_exact(Index a, Index b, std::string_view what, SourceLine where = SourceLine::here());
+
+/// The cut of `total` columns among `parts` ranks; part i owns range(i).
+class Sharding {
+ public:
+  /// Throws unless every part gets at least one column; `what` names the thing that is cut.
+  Sharding(Index total, Index parts, std::string_view what, SourceLine where = SourceLine::here());
+
+  Index total() const { return total_; }
+  Index parts() const { return static_cast<Index>(ranges_.size()); }
+  Range range(Index part) const { return ranges_[static_cast<std::size_t>(part)]; }
+  const std::vector<Range>& ranges() const { return ranges_; }
+
+ private:
+  Index total_;
+  std::vector<Range> ranges_;
+};
+
+}  // namespace colonnade

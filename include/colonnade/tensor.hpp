@@ -1,0 +1,88 @@
+// An owned matrix and the views that ops work on.
+//
+// Sizes, throughout the library:  B rows of a batch (samples or tokens), D width, L layers,
+// V classes, P ranks. Column-major: [rows = samples, cols = features]. Hence a range of features is
+// one contiguous block of memory, a shard of a wider matrix needs no stride and no copy, and a
+// weight [in, out] has the bytes of the row-major [out, in] of PyTorch's nn.Linear.
+#pragma once
+
+#include <memory_resource>
+#include <string>
+#include <string_view>
+
+#include "colonnade/error.hpp"
+#include "colonnade/memory.hpp"
+#include "colonnade/scalar.hpp"
+#include "colonnade/shard.hpp"
+
+namespace colonnade::inline COLONNADE_PRECISION {
+
+/// Someone else's [rows, cols] numbers, column-major and without gaps. Copying it copies no number.
+struct ConstMatrixView {
+  const Scalar* data = nullptr;
+  Index rows = 0;
+  Index cols = 0;
+
+  Index size() const { return rows * cols; }
+  ConstMatrixView columns(Range range) const {
+    return {data + range.begin * rows, rows, range.size()};
+  }
+};
+
+/// The same, for writing.
+struct MatrixView {
+  Scalar* data = nullptr;
+  Index rows = 0;
+  Index cols = 0;
+
+  Index size() const { return rows * cols; }
+  MatrixView columns(Range range) const { return {data + range.begin * rows, rows, range.size()}; }
+  operator ConstMatrixView() const { return {data, rows, cols}; }
+};
+
+/// An owned [rows, cols] matrix at a 64-byte boundary. Moving is free, copying is spelled clone().
+/// New elements have no defined value until they are written.
+class Tensor {
+ public:
+  Tensor() = default;
+  Tensor(Index rows, Index cols, std::pmr::memory_resource* memory = system_memory());
+  static Tensor zeros(Index rows, Index cols, std::pmr::memory_resource* memory = system_memory());
+  Tensor(Tensor&& other) noexcept;
+  Tensor& operator=(Tensor&& other) noexcept;
+  ~Tensor();
+
+  Tensor clone(std::pmr::memory_resource* memory = system_memory()) const;
+
+  Index rows() const { return view_.rows; }
+  Index cols() const { return view_.cols; }
+  Index size() const { return view_.size(); }
+  bool empty() const { return size() == 0; }
+  Scalar* data() { return view_.data; }
+  const Scalar* data() const { return view_.data; }
+
+  /// Element at row i, column j; not checked.
+  Scalar& operator()(Index i, Index j) { return view_.data[j * view_.rows + i]; }
+  Scalar operator()(Index i, Index j) const { return view_.data[j * view_.rows + i]; }
+
+  MatrixView columns(Range range) { return view_.columns(range); }
+  ConstMatrixView columns(Range range) const { return view_.columns(range); }
+  operator MatrixView() { return view_; }
+  operator ConstMatrixView() const { return view_; }
+
+  void set_zero();
+
+ private:
+  MatrixView view_;
+  std::pmr::memory_resource* memory_ = nullptr;
+};
+
+/// Throws unless `matrix` is [rows, cols]; any_size stands for a size that may be anything.
+/// `what` is the shape as the header's comment has it: `check_shape(x, B, in, "x [B, in]")`.
+inline constexpr Index any_size = -1;
+void check_shape(ConstMatrixView matrix, Index rows, Index cols, std::string_view what,
+                 SourceLine where = SourceLine::here());
+
+/// Shape and first element, for a log: `2x32[0.0123...]`.
+std::string summarize(ConstMatrixView matrix);
+
+}  // namespace colonnade::inline COLONNADE_PRECISION

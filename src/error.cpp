@@ -1,0 +1,42 @@
+#include "colonnade/error.hpp"
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+
+namespace colonnade {
+
+namespace {
+
+std::atomic<int> error_rank = 0;
+
+std::string one_line(const std::string& message, const ErrorDetails& details, SourceLine where) {
+  std::string line = message;
+  if (!details.wanted.empty()) line += ": wanted " + details.wanted;
+  if (!details.found.empty())
+    line += (details.wanted.empty() ? ": " : ", ") + ("found " + details.found);
+  if (!details.hint.empty()) line += "; " + details.hint;
+  const std::string path = where.file;
+  line += " [rank " + std::to_string(error_rank) + ", " + path.substr(path.rfind('/') + 1) + ":" +
+          std::to_string(where.line) + "]";
+  return line;
+}
+
+}  // namespace
+
+Error::Error(const std::string& message, const ErrorDetails& details, SourceLine where)
+    : std::runtime_error(one_line(message, details, where)) {}
+
+Error Error::agreed(const std::string& text) {
+  return Error(AgreedTag{}, text);
+}
+
+void set_error_rank(int rank) {
+  error_rank = rank;
+}
+
+std::string system_message() {
+  return std::strerror(errno);
+}
+
+}  // namespace colonnade

@@ -1,0 +1,54 @@
+#include "colonnade/shard.hpp"
+
+#include <algorithm>
+#include <string>
+
+namespace colonnade {
+
+Range shard_range(Index n, Index parts, Index i) {
+  if (n < 0 || i < 0 || i >= parts) {
+    throw Error("no such shard", {.wanted = "0 <= shard < parts and a size of 0 or more",
+                                  .found = "shard " + std::to_string(i) + " of " +
+                                           std::to_string(parts) + ", size " + std::to_string(n)});
+  }
+  const Index shorter = n / parts;
+  const Index longer_ones = n % parts;
+  const Index begin = i * shorter + std::min(i, longer_ones);
+  return {begin, begin + shorter + (i < longer_ones ? 1 : 0)};
+}
+
+Index shard_owner(Index n, Index parts, Index index) {
+  if (parts < 1 || index < 0 || index >= n) {
+    throw Error("no shard holds this element",
+                {.wanted = "an index below " + std::to_string(n), .found = std::to_string(index)});
+  }
+  const Index shorter = n / parts;
+  const Index longer_ones = n % parts;
+  const Index in_longer_ones = longer_ones * (shorter + 1);
+  if (index < in_longer_ones) return index / (shorter + 1);
+  return longer_ones + (index - in_longer_ones) / shorter;
+}
+
+Index divide_exact(Index a, Index b, std::string_view what, SourceLine where) {
+  if (b == 0 || a % b != 0) {
+    throw Error("cannot divide " + std::string(what) + " evenly",
+                {.wanted = "a multiple of " + std::to_string(b), .found = std::to_string(a)},
+                where);
+  }
+  return a / b;
+}
+
+Sharding::Sharding(Index total, Index parts, std::string_view what, SourceLine where)
+    : total_(total) {
+  if (parts < 1 || total < parts) {
+    throw Error("cannot cut " + std::string(what) + " among " + std::to_string(parts) + " ranks",
+                {.wanted = "at least one column for each rank",
+                 .found = std::to_string(total) + " columns",
+                 .hint = "run on fewer ranks or choose a wider layer"},
+                where);
+  }
+  ranges_.reserve(static_cast<std::size_t>(parts));
+  for (Index i = 0; i < parts; ++i) ranges_.push_back(shard_range(total, parts, i));
+}
+
+}  // namespace colonnade

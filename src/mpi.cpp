@@ -4,6 +4,8 @@
 
 #include <mpi.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdlib>
 #include <limits>
 #include <string>
@@ -60,6 +62,12 @@ int mpi_count(Index count) {
   return static_cast<int>(count);
 }
 
+/// From this many bytes on a reduce-scatter is limited by bandwidth, not by the number of messages.
+constexpr Index long_message = 64 * 1024;
+
+/// What a rank receives at once in a long reduce-scatter.
+constexpr Index block_bytes = 256 * 1024;
+
 /// Owns its communicator. Not movable: a ProcessGroup moves the pointer to it.
 class MpiTransport final : public Transport {
  public:
@@ -88,9 +96,18 @@ class MpiTransport final : public Transport {
   void reduce_scatter(const void* send, void* receive, std::span<const Range> pieces, Index unit,
                       DataType type) override {
     set_counts(pieces, unit);
-    check_mpi(
-        MPI_Reduce_scatter(send, receive, counts_.data(), mpi_type(type), MPI_SUM, communicator_),
-        "MPI_Reduce_scatter");
+    const Index bytes = pieces.back().end * unit * static_cast<Index>(size_of(type));
+    if (bytes < long_message) {
+      check_mpi(
+          MPI_Reduce_scatter(send, receive, counts_.data(), mpi_type(type), MPI_SUM, communicator_),
+          "MPI_Reduce_scatter");
+    } else if (type == DataType::float32) {
+      exchange_and_add(static_cast<const float*>(send), static_cast<float*>(receive), type);
+    } else if (type == DataType::float64) {
+      exchange_and_add(static_cast<const double*>(send), static_cast<double*>(receive), type);
+    } else {
+      throw Error("no reduce-scatter for this type", {.wanted = "float32 or float64"});
+    }
   }
 
   void all_reduce(void* buffer, Index count, DataType type, Reduction reduction) override {
@@ -114,6 +131,33 @@ class MpiTransport final : public Transport {
   }
 
  private:
+  // Each rank gets its piece of every peer, one peer after the other, and adds. MPICH's own
+  // algorithms pass sums on and hold two more copies of the whole buffer; here it is one block,
+  // which is still in the cache when it is added.
+  template <class T>
+  void exchange_and_add(const T* send, T* receive, DataType type) {
+    const Index own_count = counts_[static_cast<std::size_t>(rank_)];
+    std::copy_n(send + offsets_[static_cast<std::size_t>(rank_)], own_count, receive);
+    block_.resize(block_bytes);
+    const Index block = block_bytes / static_cast<Index>(sizeof(T));
+    T* received = reinterpret_cast<T*>(block_.data());
+    for (int distance = 1; distance < size_; ++distance) {
+      const int to = (rank_ + distance) % size_;
+      const int from = (rank_ - distance + size_) % size_;
+      const T* piece = send + offsets_[static_cast<std::size_t>(to)];
+      const Index send_count = counts_[static_cast<std::size_t>(to)];
+      for (Index begin = 0; begin < std::max(send_count, own_count); begin += block) {
+        const Index sending = std::clamp(send_count - begin, Index{0}, block);
+        const Index receiving = std::clamp(own_count - begin, Index{0}, block);
+        check_mpi(MPI_Sendrecv(piece + std::min(begin, send_count), static_cast<int>(sending),
+                               mpi_type(type), to, 0, received, static_cast<int>(receiving),
+                               mpi_type(type), from, 0, communicator_, MPI_STATUS_IGNORE),
+                  "MPI_Sendrecv");
+        for (Index i = 0; i < receiving; ++i) receive[begin + i] += received[i];
+      }
+    }
+  }
+
   // Kept between calls, so that a collective allocates nothing.
   void set_counts(std::span<const Range> pieces, Index unit) {
     mpi_count(pieces.back().end * unit);
@@ -128,6 +172,7 @@ class MpiTransport final : public Transport {
   int size_ = 1;
   std::vector<int> counts_;
   std::vector<int> offsets_;
+  std::vector<std::byte> block_;
 };
 
 }  // namespace

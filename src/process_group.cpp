@@ -136,6 +136,18 @@ Traffic ProcessGroup::total_traffic() const {
   return total;
 }
 
+namespace {
+
+/// Gives every rank the text of `speaker`, whatever its length.
+void broadcast_text(ProcessGroup& group, std::string& text, int speaker) {
+  std::int64_t length = static_cast<std::int64_t>(text.size());
+  group.broadcast(std::span(&length, 1), speaker);
+  text.resize(static_cast<std::size_t>(length));
+  group.broadcast(std::span(text.data(), text.size()), speaker);
+}
+
+}  // namespace
+
 void collectively(ProcessGroup& group, const std::function<void()>& work) {
   std::string text;
   bool failed = false;
@@ -148,12 +160,18 @@ void collectively(ProcessGroup& group, const std::function<void()>& work) {
   const std::int64_t none = group.size();
   const std::int64_t first = group.all_reduce(failed ? group.rank() : none, Reduction::min);
   if (first == none) return;
-  const int speaker = static_cast<int>(first);
-  std::int64_t length = static_cast<std::int64_t>(text.size());
-  group.broadcast(std::span(&length, 1), speaker);
-  text.resize(static_cast<std::size_t>(length));
-  group.broadcast(std::span(text.data(), text.size()), speaker);
+  broadcast_text(group, text, static_cast<int>(first));
   throw Error::agreed(text);
+}
+
+std::vector<std::string> gather_text(ProcessGroup& group, const std::string& text) {
+  std::vector<std::string> texts(static_cast<std::size_t>(group.size()));
+  for (int speaker = 0; speaker < group.size(); ++speaker) {
+    std::string& line = texts[static_cast<std::size_t>(speaker)];
+    if (speaker == group.rank()) line = text;
+    broadcast_text(group, line, speaker);
+  }
+  return texts;
 }
 
 }  // namespace colonnade

@@ -52,9 +52,9 @@ Tensor::~Tensor() {
   if (view_.data != nullptr) memory_->deallocate(view_.data, bytes_of(size()), tensor_alignment);
 }
 
-Tensor Tensor::clone(std::pmr::memory_resource* memory) const {
-  Tensor copy(rows(), cols(), memory);
-  std::copy_n(data(), size(), copy.data());
+Tensor Tensor::copy_of(ConstMatrixView view, std::pmr::memory_resource* memory) {
+  Tensor copy(view.rows, view.cols, memory);
+  std::copy_n(view.data, view.size(), copy.data());
   return copy;
 }
 

@@ -8,7 +8,9 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "colonnade/memory.hpp"
 #include "colonnade/transport.hpp"
@@ -129,5 +131,8 @@ class ProcessGroup {
 /// if it threw on any, every rank throws the error of the lowest of these ranks, as an agreed one.
 /// So bad input on one rank ends all ranks alike and leaves none of them waiting.
 void collectively(ProcessGroup& group, const std::function<void()>& work);
+
+/// The text of every rank, in rank order, on every rank. Collective.
+std::vector<std::string> gather_text(ProcessGroup& group, const std::string& text);
 
 }  // namespace colonnade

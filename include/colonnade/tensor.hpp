@@ -51,7 +51,11 @@ class Tensor {
   Tensor& operator=(Tensor&& other) noexcept;
   ~Tensor();
 
-  Tensor clone(std::pmr::memory_resource* memory = system_memory()) const;
+  /// A copy of the numbers behind a view.
+  static Tensor copy_of(ConstMatrixView view, std::pmr::memory_resource* memory = system_memory());
+  Tensor clone(std::pmr::memory_resource* memory = system_memory()) const {
+    return copy_of(*this, memory);
+  }
 
   Index rows() const { return view_.rows; }
   Index cols() const { return view_.cols; }

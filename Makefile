@@ -1,0 +1,135 @@
+# Colonnade's build: what is built, from what, and how. `make help` lists targets and options.
+#
+# Each source is compiled once for every number type, into build/VARIANT/float and
+# build/VARIANT/double; a variant is what else tells two builds apart. Sources are found by their
+# place, so that a new file needs no line here.
+
+BACKEND = cpu
+SCALAR = float
+BLAS = auto
+SANITIZE =
+ARCH = native
+WERROR =
+V =
+PREFIX = /usr/local
+DESTDIR =
+RANKS = 2
+EPOCHS = 5
+TRAIN_FLAGS =
+BENCH_FLAGS =
+MPIEXEC = mpiexec
+ifeq ($(origin CXX),default)
+CXX = g++
+endif
+# Sanitizers are slow and look at each rank alone: fewer ranks show as much.
+TEST_RANKS = $(if $(SANITIZE),1 2,1 2 3 4)
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: all deps data train demo test bench format lint help install clean FORCE
+.DEFAULT_GOAL := all
+# All cores, unless the command line has a -j of its own, which wins.
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
+comma := ,
+goals := $(or $(MAKECMDGOALS),all)
+scalars := float double
+
+ifneq ($(BACKEND),cpu)
+$(error BACKEND=$(BACKEND) is unknown; wanted cpu)
+endif
+ifeq ($(filter $(SCALAR),$(scalars)),)
+$(error SCALAR=$(SCALAR) is unknown; wanted float or double)
+endif
+ifeq ($(filter $(BLAS),auto openblas blis eigen),)
+$(error BLAS=$(BLAS) is unknown; wanted auto, openblas, blis or eigen)
+endif
+ifneq ($(filter-out address undefined thread,$(subst $(comma), ,$(SANITIZE))),)
+$(error SANITIZE=$(SANITIZE) is unknown; wanted address, undefined, address$(comma)undefined or thread)
+endif
+
+# What is installed on this machine, found anew by every make that compiles (it takes a few
+# milliseconds) and written when it changed. Being an included file it is made first of all, and
+# make reads everything again after it: `make deps train` needs no second run.
+ifneq ($(filter-out help clean deps data format format-check,$(goals)),)
+config := build/config/$(BLAS)-$(notdir $(firstword $(CXX))).mk
+$(config): FORCE
+	@tools/probe.sh $@ "$(CXX)" $(BLAS) $(if $(filter deps test,$(goals)),install,report)
+include $(config)
+include tools/compile.mk
+endif
+
+deps: ## install what is missing (Debian, Ubuntu)
+	@tools/deps.sh install "$(CXX)"
+
+data: | $(filter deps,$(goals)) ## fetch MNIST into data/mnist
+	@tools/fetch_mnist.sh data/mnist
+
+train: data build/colonnade ## train an MLP on MNIST, on RANKS ranks
+	$(MPIEXEC) -n $(RANKS) build/colonnade train mlp --data data/mnist --widths 784,1024,1024,10 \
+	  --batch 128 --epochs $(EPOCHS) --schedule cosine $(TRAIN_FLAGS)
+
+demo: build/colonnade ## the smallest tensor-parallel job; needs no data and proves its gradients
+	$(MPIEXEC) -n $(RANKS) build/colonnade demo
+
+test: $(test_programs) $(all_programs) ## build and pass every test
+	@MPIEXEC='$(MPIEXEC)' tools/run_tests.sh $(variant_dir) $(TEST_RANKS)
+
+bench: $(bench_programs) ## measure, on RANKS ranks
+	@set -e; for program in $^; do \
+	  echo "$(MPIEXEC) -n $(RANKS) $$program $(BENCH_FLAGS)"; \
+	  $(MPIEXEC) -n $(RANKS) $$program $(BENCH_FLAGS); done
+
+cxx_files = $(wildcard include/*/*.hpp src/*.[ch]pp src/*/*.[ch]pp tests/*.[ch]pp bench/*.[ch]pp)
+shell_files = $(wildcard tools/*.sh tests/*.sh bench/*.sh) .ci/run
+
+format: ## bring all code into the project's format
+	@clang-format -i $(cxx_files)
+
+.PHONY: format-check shellcheck
+format-check:
+	@clang-format --dry-run -Werror $(cxx_files)
+
+shellcheck:
+	@if command -v shellcheck >/dev/null; then shellcheck -x $(shell_files); \
+	else echo "shellcheck is not installed: scripts left unchecked"; fi
+
+lint: format-check shellcheck $(tidy_stamps) ## check format, C++ (clang-tidy) and scripts
+
+install: $(program) $(library) ## install headers, library, program and colonnade.pc under PREFIX
+	@install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin include/colonnade lib/pkgconfig)
+	@install -m 755 $(program) $(DESTDIR)$(PREFIX)/bin
+	@install -m 644 $(wildcard include/colonnade/*.hpp) $(DESTDIR)$(PREFIX)/include/colonnade
+	@install -m 644 $(library) $(DESTDIR)$(PREFIX)/lib
+	@sed -e 's|@VERSION@|$(shell sed -n 's/.* version = "\(.*\)";/\1/p' include/colonnade/version.hpp)|' \
+	  -e 's|@PREFIX@|$(PREFIX)|' -e 's|@SCALAR@|$(SCALAR)|' \
+	  -e 's|@CFLAGS@|$(public_defines)|' -e 's|@LIBS@|$(libraries) -fopenmp|' colonnade.pc.in \
+	  > $(DESTDIR)$(PREFIX)/lib/pkgconfig/colonnade.pc
+	@echo "installed under $(DESTDIR)$(PREFIX)"
+
+clean: ## remove everything that was built
+	@rm -rf build
+
+help: ## this list
+	@sed -n -e 's/^\([a-z]*\):.*## \(.*\)/  make \1@\2/p' Makefile | \
+	  awk -F@ '{ printf "%-16s %s\n", $$1, $$2 }'
+	@sed -n 's/^#= \{0,1\}//p' Makefile
+
+#=
+#= options, as in `make test SCALAR=double`; the value without the option stands first:
+#=   SCALAR=float|double           number type of the program
+#=   BLAS=auto|openblas|blis|eigen matrix products; auto takes the first of the others it finds
+#=   BACKEND=cpu                   where the arithmetic runs
+#=   SANITIZE=                     or address,undefined or thread
+#=   ARCH=native                   processor, for the compiler's -march
+#=   CXX=g++                       or clang++
+#=   WERROR=                       1: a warning ends the build
+#=   V=                            1: show the compiler's commands
+#=   RANKS=2                       ranks of train, demo and bench
+#=   EPOCHS=5 TRAIN_FLAGS=         length and further options of train
+#=   TEST_RANKS='1 2 3 4'          numbers of ranks that test visits
+#=   BENCH_FLAGS=                  options of the bench programs
+#=   PREFIX=/usr/local DESTDIR=    where install puts things

@@ -1,0 +1,84 @@
+// What the bench programs share: a world, times of repeated work as median and spread over the
+// slowest rank, and lines to print them on. Every bench checks its result before it is timed.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "colonnade/backend.hpp"
+#include "colonnade/device.hpp"
+#include "colonnade/mpi.hpp"
+#include "colonnade/process_group.hpp"
+#include "colonnade/render.hpp"
+
+namespace bench {
+
+using colonnade::ProcessGroup;
+
+struct Times {
+  double median = 0;  // seconds
+  double smallest = 0;
+  double largest = 0;
+};
+
+/// Runs `work` once to warm up and then `repetitions` times. Ranks start each together, and the
+/// time is that of the slowest. Collective.
+inline Times measure(ProcessGroup& group, int repetitions, const std::function<void()>& work) {
+  work();
+  std::vector<double> seconds;
+  for (int i = 0; i < repetitions; ++i) {
+    group.barrier();
+    const auto begin = std::chrono::steady_clock::now();
+    work();
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
+    seconds.push_back(group.all_reduce(elapsed.count(), colonnade::Reduction::max));
+  }
+  std::sort(seconds.begin(), seconds.end());
+  return {seconds[seconds.size() / 2], seconds.front(), seconds.back()};
+}
+
+/// `name   value   (smallest to largest)`, from rank 0.
+inline void print(const ProcessGroup& group, const std::string& name, const std::string& value,
+                  const std::string& remark = "") {
+  if (group.rank() != 0) return;
+  std::printf("  %-34s %16s  %s\n", name.c_str(), value.c_str(), remark.c_str());
+  std::fflush(stdout);
+}
+
+inline std::string spread(const Times& times) {
+  return "(" + colonnade::render_duration(times.smallest) + " to " +
+         colonnade::render_duration(times.largest) + ")";
+}
+
+/// Ends the bench on all ranks: a wrong result has no speed.
+inline void require(bool right, const std::string& what) {
+  if (!right) throw colonnade::Error::agreed("wrong result, not timed: " + what);
+}
+
+/// main of a bench: sets up the world, prints where it runs, runs `work`.
+inline int run(int argc, char** argv, const std::string& title,
+               const std::function<void(ProcessGroup&)>& work) {
+  colonnade::prepare_backend(argv);
+  colonnade::MpiSession mpi(argc, argv);
+  ProcessGroup world = mpi.world();
+  try {
+    const colonnade::Device device = colonnade::choose_device(world, {});
+    const auto lines = gather_text(world, describe(device, world.rank()));
+    if (world.rank() == 0) {
+      std::printf("%s\n  %s\n", title.c_str(), colonnade::backend_description().c_str());
+      for (const std::string& line : lines) std::printf("  %s\n", line.c_str());
+    }
+    work(world);
+    return 0;
+  } catch (const colonnade::Error& error) {
+    if (world.rank() == 0 || !error.is_agreed()) std::fprintf(stderr, "%s\n", error.what());
+    if (!error.is_agreed()) mpi.abort(1);
+    return 1;
+  }
+}
+
+}  // namespace bench

@@ -1,0 +1,38 @@
+// Where a rank computes: which cores of its node, with how many threads.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "colonnade/process_group.hpp"
+
+namespace colonnade {
+
+struct DeviceOptions {
+  int threads = 0;   // OpenMP threads of this rank; 0 for the node's cores over the ranks on it
+  bool bind = true;  // give each rank cores of its own, where there are enough
+};
+
+struct Device {
+  std::string host;
+  int node_rank = 0;  // among the ranks of this node
+  int node_size = 1;
+  int node_cores = 1;  // that this job may use
+  int threads = 1;
+  std::vector<int> cores;  // that this rank may run on
+  bool bound = false;      // whether these are its own
+};
+
+/// Sets this rank's threads and cores. Without it each of n ranks on a node starts as many OpenMP
+/// threads as the node has cores, n times too many. A rank that something else has already bound to
+/// part of the node, a batch system say, keeps its cores. Call it before the first parallel region.
+/// Collective.
+Device choose_device(ProcessGroup& world, const DeviceOptions& options);
+
+/// `rank 0: node17, cores 0-3 (bound), 4 threads`
+std::string describe(const Device& device, int rank);
+
+/// The largest amount of memory that this process has held at once, in bytes.
+std::size_t peak_memory();
+
+}  // namespace colonnade

@@ -1,0 +1,63 @@
+// AdamW, each rank with the moments of its own shards, and the schedule of its learning rate.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "colonnade/parameter.hpp"
+
+namespace colonnade {
+
+/// PyTorch's defaults.
+struct AdamWOptions {
+  double learning_rate = 1e-3;
+  double weight_decay = 0.01;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double eps = 1e-8;
+  bool decay_bias = false;
+};
+
+enum class ScheduleKind { constant, cosine };
+std::string_view to_string(ScheduleKind kind);
+ScheduleKind schedule_from(std::string_view name);
+
+/// The factor of the learning rate in each of `steps` steps: linear from 1/warmup up to 1 over the
+/// first `warmup` steps, then 1, or half a cosine from 1 that would reach 0 in the step after the
+/// last.
+struct Schedule {
+  ScheduleKind kind = ScheduleKind::constant;
+  std::int64_t warmup = 0;
+  std::int64_t steps = 0;
+
+  /// `step` counts from 0.
+  double factor(std::int64_t step) const;
+};
+
+inline namespace COLONNADE_PRECISION {
+
+class AdamW {
+ public:
+  /// The parameters must outlive it.
+  AdamW(std::span<Parameter* const> parameters, const AdamWOptions& options);
+
+  /// One update of every parameter from its gradient, at `factor` times the learning rate.
+  void step(double factor = 1);
+
+  const AdamWOptions& options() const { return options_; }
+
+ private:
+  struct Moments {
+    Parameter* parameter;
+    Tensor first;
+    Tensor second;
+  };
+  AdamWOptions options_;
+  std::vector<Moments> moments_;
+  std::int64_t steps_ = 0;
+};
+
+}  // namespace COLONNADE_PRECISION
+}  // namespace colonnade

@@ -1,0 +1,21 @@
+// Numbers as people read them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace colonnade {
+
+/// `12.34us`, `5.67ms`, `8.90s`, from two minutes on `3m20s` and `1h05m`.
+std::string render_duration(double seconds);
+
+/// `512 B`, `1.5 KiB`, `2.0 MiB`, `3.2 GiB`.
+std::string render_bytes(double bytes);
+
+/// A number with a fixed count of decimals.
+std::string render_fixed(double value, int decimals);
+
+/// Thousands separated, for counts: `1,863,690`.
+std::string render_count(std::int64_t value);
+
+}  // namespace colonnade

@@ -1,0 +1,19 @@
+// The program's commands. Each is collective and returns the exit code of the job.
+#pragma once
+
+#include "app/options.hpp"
+#include "colonnade/device.hpp"
+#include "colonnade/process_group.hpp"
+
+namespace colonnade::app {
+
+/// The original job: a few layers, synthetic data, a few steps, and the proof of its gradients.
+int run_demo(ProcessGroup& world, const Device& device, const DemoOptions& options);
+
+/// Trains a multi-layer perceptron on files.
+int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions& options);
+
+/// What a bug report needs.
+int run_info(ProcessGroup& world, const Device& device);
+
+}  // namespace colonnade::app

@@ -1,0 +1,236 @@
+#include "app/options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "app/validators.hpp"
+#include "colonnade/version.hpp"
+
+namespace colonnade::app {
+
+namespace {
+
+constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t largest_size = std::int64_t{1} << 31;
+
+void add_device_options(CLI::App& command, DeviceOptions& device) {
+  command
+      .add_option("--threads", device.threads,
+                  "OpenMP threads of each rank (default: cores of the node / ranks on it)")
+      ->check(whole_number(1, 4096));
+  command.add_flag("--bind,!--no-bind", device.bind,
+                   "give each rank cores of its own, if there are enough (default: yes)");
+}
+
+void add_data_options(CLI::App& command, TrainOptions& train) {
+  command.add_option("--data", train.data, "folder in MNIST's layout (IDX files)");
+  command.add_option("--inputs", train.inputs, "NPY matrix [n, in]: regression");
+  command.add_option("--targets", train.targets, "NPY matrix [n, out]");
+}
+
+void add_model_options(CLI::App& command, MlpOptions& model) {
+  command.add_option("--widths", model.widths, "layer widths, input first: 784,1024,10")
+      ->delimiter(',')
+      ->check(whole_number(1, largest_size));
+  command
+      .add_option_function<std::string>(
+          "--activation",
+          [&model](const std::string& name) { model.activation = activation_from(name); },
+          "gelu-tanh, gelu-erf, relu or identity (default: gelu-tanh)")
+      ->check(one_of({"gelu-tanh", "gelu-erf", "relu", "identity"}));
+  command.add_flag("--activate-last", model.activate_last, "activation after the last layer too");
+  command.add_flag("--bias,!--no-bias", model.bias, "biases in every layer (default: yes)");
+  command.add_option("--seed", model.seed, "of weights and of the shuffle")
+      ->check(whole_number(0, largest));
+}
+
+void add_trainer_options(CLI::App& command, TrainerOptions& trainer) {
+  command.add_option("--batch", trainer.batch, "samples in a step")
+      ->check(whole_number(1, largest_size));
+  command.add_option("--epochs", trainer.epochs, "passes over the data (default: 1)")
+      ->check(whole_number(1, largest));
+  command.add_option("--steps", trainer.steps, "end after so many optimizer steps")
+      ->check(whole_number(1, largest));
+  command
+      .add_option_function<std::string>(
+          "--schedule",
+          [&trainer](const std::string& name) { trainer.schedule = schedule_from(name); },
+          "of the learning rate: constant or cosine (default: constant)")
+      ->check(one_of({"constant", "cosine"}));
+  command.add_option("--warmup", trainer.warmup, "steps in which the learning rate rises")
+      ->check(whole_number(0, largest));
+  command.add_flag("--shuffle,!--no-shuffle", trainer.shuffle,
+                   "another order each epoch, keyed by (seed, epoch) (default: yes)");
+}
+
+void add_optimizer_options(CLI::App& command, AdamWOptions& adamw) {
+  command.add_option("--lr", adamw.learning_rate, "AdamW: learning rate")
+      ->check(real_number(0, largest_real));
+  command.add_option("--weight-decay", adamw.weight_decay, "AdamW: decoupled decay")
+      ->check(real_number(0, largest_real));
+  command.add_option("--beta1", adamw.beta1, "AdamW: decay of the first moment")
+      ->check(real_number(0, below_one));
+  command.add_option("--beta2", adamw.beta2, "AdamW: decay of the second moment")
+      ->check(real_number(0, below_one));
+  command.add_option("--eps", adamw.eps, "AdamW: added to the root of the second moment")
+      ->check(real_number(smallest_real, largest_real));
+  command.add_flag("--decay-bias", adamw.decay_bias, "decay biases like weights");
+}
+
+void add_file_options(CLI::App& command, TrainOptions& train) {
+  command.add_option("--load", train.load, "start from the parameters in a safetensors file");
+  command.add_option("--save", train.save, "write the trained parameters to a safetensors file");
+  command.add_option("--dump-gradients", train.dump_gradients,
+                     "write the last step's gradients to a safetensors file");
+  command.add_option("--log", train.log, "write a JSON line for each step and epoch");
+  command
+      .add_option("--progress", train.progress,
+                  "line (redrawn), plain (printed) or auto: line on a terminal")
+      ->check(one_of({"auto", "line", "plain"}));
+  command.add_option("--config", train.config,
+                     "TOML file with these options; the command line wins");
+}
+
+/// The command line of this program, bound to the fields of `line`.
+class Parser {
+ public:
+  explicit Parser(CommandLine& line)
+      : app_("Tensor-parallel training on CPU clusters", "colonnade") {
+    app_.set_version_flag("--version", "colonnade " + std::string(version));
+    app_.require_subcommand(1);
+    app_.option_defaults()->always_capture_default();
+    CLI::App* train = app_.add_subcommand("train", "train a network");
+    train->require_subcommand(1);
+    train_mlp_ = train->add_subcommand("mlp", "a multi-layer perceptron of column-parallel layers");
+    add_data_options(*train_mlp_, line.train);
+    add_model_options(*train_mlp_, line.train.model);
+    add_trainer_options(*train_mlp_, line.train.trainer);
+    add_optimizer_options(*train_mlp_, line.train.adamw);
+    add_file_options(*train_mlp_, line.train);
+    add_device_options(*train_mlp_, line.device);
+
+    demo_ = app_.add_subcommand("demo", "the smallest tensor-parallel job; proves its gradients");
+    add_demo_options(*demo_, line.demo);
+    add_device_options(*demo_, line.device);
+
+    info_ = app_.add_subcommand("info", "version, build, libraries, ranks and binding");
+    add_device_options(*info_, line.device);
+  }
+
+  /// Fills the fields. Returns the text that was asked for instead, of help or version.
+  std::optional<std::string> parse(std::vector<std::string> arguments) {
+    std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
+    try {
+      app_.parse(std::move(arguments));
+    } catch (const CLI::CallForHelp&) {
+      return app_.help();
+    } catch (const CLI::CallForVersion& call) {
+      return std::string(call.what()) + "\n";
+    } catch (const CLI::ExtrasError&) {
+      std::string unknown;
+      for (const std::string& argument : app_.remaining(true)) unknown += " " + argument;
+      throw Error("unknown argument:" + unknown, {.hint = "see '" + command_name() + " --help'"});
+    } catch (const CLI::ParseError& error) {
+      std::string message = error.what();
+      std::replace(message.begin(), message.end(), '\n', ' ');
+      throw Error(message, {.hint = "see '" + command_name() + " --help'"});
+    }
+    return std::nullopt;
+  }
+
+  Command command() const {
+    if (train_mlp_->parsed()) return Command::train_mlp;
+    if (demo_->parsed()) return Command::demo;
+    return Command::info;
+  }
+
+  CLI::App& train_mlp() { return *train_mlp_; }
+
+ private:
+  static void add_demo_options(CLI::App& command, DemoOptions& demo) {
+    command.add_option("--batch", demo.batch, "rows")->check(whole_number(1, 1 << 20));
+    command.add_option("--width", demo.width, "features of each layer")
+        ->check(whole_number(1, 1 << 16));
+    command.add_option("--layers", demo.layers, "layers")->check(whole_number(1, 1024));
+    command.add_option("--steps", demo.steps, "optimizer steps")->check(whole_number(1, largest));
+    command.add_option("--lr", demo.learning_rate, "AdamW: learning rate")
+        ->check(real_number(0, largest_real));
+    command.add_option("--seed", demo.seed, "of weights and data")->check(whole_number(0, largest));
+  }
+
+  std::string command_name() const {
+    std::string name = "colonnade";
+    for (const CLI::App* app = &app_; !app->get_subcommands().empty();) {
+      app = app->get_subcommands().front();
+      name += " " + app->get_name();
+    }
+    return name;
+  }
+
+  CLI::App app_;
+  CLI::App* train_mlp_;
+  CLI::App* demo_;
+  CLI::App* info_;
+};
+
+/// The options of a TOML file as arguments, without those that the command line has given.
+std::vector<std::string> arguments_of_file(const std::string& path, const CLI::App& command) {
+  std::vector<std::string> arguments;
+  std::vector<CLI::ConfigItem> items;
+  try {
+    items = CLI::ConfigTOML().from_file(path);
+  } catch (const CLI::Error&) {
+    throw Error("--config " + path + " cannot be read", {.found = system_message()});
+  }
+  for (const CLI::ConfigItem& item : items) {
+    const CLI::Option* option = command.get_option_no_throw("--" + item.name);
+    if (!item.parents.empty() || option == nullptr || item.name == "config") {
+      throw Error("--config " + path + ": unknown option '" + item.fullname() + "'",
+                  {.wanted = "options of 'colonnade train mlp' without --, at the top level"});
+    }
+    if (option->count() > 0) continue;
+    std::string value;
+    for (const std::string& input : item.inputs) value += (value.empty() ? "" : ",") + input;
+    arguments.push_back("--" + item.name + "=" + value);
+  }
+  return arguments;
+}
+
+}  // namespace
+
+CommandLine parse_command_line(const std::vector<std::string>& arguments) {
+  CommandLine line;
+  Parser parser(line);
+  if (auto text = parser.parse(arguments)) {
+    line.text = *text;
+    return line;
+  }
+  line.command = parser.command();
+  if (line.command != Command::train_mlp) return line;
+
+  bool epochs_given = parser.train_mlp().count("--epochs") > 0;
+  if (!line.train.config.empty()) {
+    std::vector<std::string> all = arguments;
+    const std::string path = line.train.config;
+    for (std::string& argument : arguments_of_file(path, parser.train_mlp())) {
+      all.push_back(std::move(argument));
+    }
+    line = {};
+    Parser again(line);
+    try {
+      again.parse(all);
+    } catch (const Error& error) {
+      throw Error::agreed("--config " + path + ": " + error.what());
+    }
+    line.command = Command::train_mlp;
+    epochs_given = again.train_mlp().count("--epochs") > 0;
+  }
+  // Steps alone say how long to train; epochs bound them only where they were asked for.
+  if (line.train.trainer.steps > 0 && !epochs_given) line.train.trainer.epochs = 0;
+  line.train.trainer.seed = line.train.model.seed;
+  return line;
+}
+
+}  // namespace colonnade::app

@@ -1,0 +1,53 @@
+// What the command line can say. See `colonnade --help`.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "colonnade/device.hpp"
+#include "colonnade/mlp.hpp"
+#include "colonnade/optimizer.hpp"
+#include "colonnade/trainer.hpp"
+
+namespace colonnade::app {
+
+struct TrainOptions {
+  std::string data;
+  std::string inputs;
+  std::string targets;
+  MlpOptions model;
+  TrainerOptions trainer;
+  AdamWOptions adamw;
+  std::string load;
+  std::string save;
+  std::string dump_gradients;
+  std::string log;
+  std::string progress = "auto";
+  std::string config;
+};
+
+struct DemoOptions {
+  Index batch = 2;
+  Index width = 32;
+  Index layers = 4;
+  std::int64_t steps = 10;
+  double learning_rate = 1e-3;
+  std::uint64_t seed = 0;
+};
+
+enum class Command { print, train_mlp, demo, info };
+
+struct CommandLine {
+  Command command = Command::print;
+  std::string text;  // of Command::print: help, or the version
+  TrainOptions train;
+  DemoOptions demo;
+  DeviceOptions device;
+};
+
+/// Throws Error, one line that names the option, for anything it can't take.
+CommandLine parse_command_line(const std::vector<std::string>& arguments);
+
+}  // namespace colonnade::app

@@ -1,0 +1,171 @@
+// `colonnade train mlp`: data, model, loop, files, summary.
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "app/commands.hpp"
+#include "app/progress.hpp"
+#include "app/run_log.hpp"
+#include "app/terminal.hpp"
+#include "colonnade/backend.hpp"
+#include "colonnade/file.hpp"
+#include "colonnade/model_file.hpp"
+#include "colonnade/render.hpp"
+
+namespace colonnade::app {
+
+namespace {
+
+struct Data {
+  std::unique_ptr<Dataset> train;
+  std::unique_ptr<Dataset> test;  // null if there is none
+};
+
+/// What the step reports of a run add up to, on this rank.
+struct Totals {
+  double seconds = 0;
+  Index samples = 0;
+  Traffic communication;
+  std::optional<Evaluation> test;
+};
+
+void check_data_options(const TrainOptions& options) {
+  const bool folder = !options.data.empty();
+  const bool matrices = !options.inputs.empty() || !options.targets.empty();
+  if (folder == matrices || options.inputs.empty() != options.targets.empty()) {
+    throw Error("no data set, or more than one",
+                {.wanted = "either --data DIR or both --inputs X.npy and --targets Y.npy"});
+  }
+  if (options.model.widths.size() < 2) {
+    throw Error("--widths must name the layers",
+                {.wanted = "two widths at least, as in 784,1024,10",
+                 .found = std::to_string(options.model.widths.size())});
+  }
+}
+
+void check_width(const char* which, Index width, Index data, const std::string& source) {
+  if (width == data) return;
+  throw Error("--widths doesn't fit the data in " + source,
+              {.wanted = std::string(which) + " width " + std::to_string(data),
+               .found = std::to_string(width)});
+}
+
+Data load_data(const TrainOptions& options) {
+  check_data_options(options);
+  const std::vector<Index>& widths = options.model.widths;
+  Data data;
+  if (!options.data.empty()) {
+    TrainAndTest both = load_mnist(options.data, widths.back());
+    data.train = std::move(both.train);
+    data.test = std::move(both.test);
+  } else {
+    data.train = load_matrices(options.inputs, options.targets);
+  }
+  check_width("first", widths.front(), data.train->inputs(),
+              options.data.empty() ? options.inputs : options.data);
+  check_width("last", widths.back(), data.train->targets(),
+              options.data.empty() ? options.targets : options.data);
+  return data;
+}
+
+void check_outputs(const TrainOptions& options) {
+  for (const std::string& path : {options.save, options.dump_gradients, options.log}) {
+    if (!path.empty()) check_writable(path);
+  }
+}
+
+void print_start(ProcessGroup& world, const Device& device, const Mlp& model, const Data& data) {
+  const std::vector<std::string> devices = gather_text(world, describe(device, world.rank()));
+  if (world.rank() != 0) return;
+  std::printf("%s\n", backend_description().c_str());
+  for (const std::string& line : devices) std::printf("%s\n", line.c_str());
+  std::printf("model: %s parameters, cut over %d %s\n",
+              render_count(model.parameter_count()).c_str(), world.size(),
+              world.size() == 1 ? "rank" : "ranks");
+  std::printf("data: %s samples of %td inputs", render_count(data.train->samples()).c_str(),
+              data.train->inputs());
+  if (data.test) std::printf(", %s to test", render_count(data.test->samples()).c_str());
+  std::printf("\n");
+  std::fflush(stdout);
+}
+
+void print_summary(ProcessGroup& world, const Mlp& model, const Totals& totals) {
+  const double seconds = totals.seconds;
+  const std::int64_t memory =
+      world.all_reduce(static_cast<std::int64_t>(peak_memory()), Reduction::max);
+  const std::vector<std::int64_t> sent = world.all_gather(totals.communication.bytes_sent);
+  if (world.rank() != 0) return;
+  const double samples = static_cast<double>(totals.samples);
+  if (totals.test && totals.test->accuracy) {
+    std::printf("test accuracy     %.2f%%\n", 100 * *totals.test->accuracy);
+  }
+  std::printf("training time     %s\n", render_duration(seconds).c_str());
+  std::printf("samples/s         %s\n",
+              render_count(static_cast<std::int64_t>(samples / seconds)).c_str());
+  std::printf("GFLOP/s           %.1f\n", model.step_flops(1) * samples / seconds * 1e-9);
+  std::printf("communication     %s, %.1f%% of the time\n",
+              render_duration(totals.communication.seconds).c_str(),
+              100 * totals.communication.seconds / seconds);
+  std::printf("sent by each rank");
+  for (const std::int64_t bytes : sent) {
+    std::printf(" %s", render_bytes(static_cast<double>(bytes)).c_str());
+  }
+  std::printf("\npeak memory       %s a rank\n", render_bytes(static_cast<double>(memory)).c_str());
+}
+
+/// Runs the trainer with its reports going to the screen and the log, both rank 0's.
+Totals train(ProcessGroup& world, Trainer& trainer, const TrainOptions& options,
+             Index samples_per_epoch) {
+  std::optional<RunLog> log;
+  collectively(world, [&] {
+    if (world.rank() == 0 && !options.log.empty()) log.emplace(options.log);
+  });
+  std::optional<Progress> progress;
+  if (world.rank() == 0) {
+    const bool redraw =
+        options.progress == "line" || (options.progress == "auto" && output_is_terminal());
+    progress.emplace(redraw, options.trainer.epochs, samples_per_epoch);
+  }
+  Totals totals;
+  trainer.on_step = [&](const StepReport& report) {
+    totals.seconds += report.seconds;
+    totals.samples += report.rows;
+    totals.communication += report.communication;
+    if (log) log->on_step(report);
+    if (progress) progress->on_step(report);
+  };
+  trainer.on_epoch = [&](const EpochReport& report) {
+    totals.test = report.test;
+    if (log) log->on_epoch(report);
+    if (progress) progress->on_epoch(report);
+  };
+  trainer.run();
+  return totals;
+}
+
+}  // namespace
+
+int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions& options) {
+  Data data;
+  std::optional<Mlp> model;
+  collectively(world, [&] {
+    data = load_data(options);
+    model.emplace(world, options.model);
+    if (world.rank() == 0) check_outputs(options);
+  });
+  if (!options.load.empty()) load_parameters(world, *model, options.load);
+  print_start(world, device, *model, data);
+
+  AdamW optimizer(model->parameters(), options.adamw);
+  Trainer trainer(world, *model, optimizer, *data.train, data.test.get(), options.trainer);
+  const Totals totals = train(world, trainer, options, data.train->samples());
+
+  if (!options.save.empty()) save_parameters(world, *model, options.save);
+  if (!options.dump_gradients.empty()) save_gradients(world, *model, options.dump_gradients);
+  print_summary(world, *model, totals);
+  return 0;
+}
+
+}  // namespace colonnade::app

@@ -1,0 +1,102 @@
+#include "colonnade/device.hpp"
+
+#include <omp.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <string>
+
+namespace colonnade {
+
+namespace {
+
+std::vector<int> allowed_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  std::vector<int> cores;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) {
+    for (int core = 0; core < CPU_SETSIZE; ++core)
+      if (CPU_ISSET(core, &set)) cores.push_back(core);
+  }
+  if (cores.empty()) cores.push_back(0);
+  return cores;
+}
+
+bool bind_to(const std::vector<int>& cores) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const int core : cores) CPU_SET(core, &set);
+  return sched_setaffinity(0, sizeof set, &set) == 0;
+}
+
+/// True if every rank of the node may run on the same cores: nobody has bound them yet.
+bool share_cores(ProcessGroup& node, const std::vector<int>& cores) {
+  std::int64_t digest = static_cast<std::int64_t>(cores.size());
+  for (const int core : cores) digest = digest * 1000003 + core;
+  const std::vector<std::int64_t> all = node.all_gather(digest);
+  return std::all_of(all.begin(), all.end(), [&](std::int64_t other) { return other == all[0]; });
+}
+
+/// `0-3,8` for consecutive runs.
+std::string render_cores(const std::vector<int>& cores) {
+  std::string text;
+  for (std::size_t i = 0; i < cores.size();) {
+    std::size_t last = i;
+    while (last + 1 < cores.size() && cores[last + 1] == cores[last] + 1) ++last;
+    if (!text.empty()) text += ',';
+    text += std::to_string(cores[i]);
+    if (last > i) text += '-' + std::to_string(cores[last]);
+    i = last + 1;
+  }
+  return text;
+}
+
+std::string host_name() {
+  char name[HOST_NAME_MAX + 1] = {};
+  return gethostname(name, sizeof name - 1) == 0 ? name : "unknown";
+}
+
+}  // namespace
+
+Device choose_device(ProcessGroup& world, const DeviceOptions& options) {
+  ProcessGroup node = world.split_by_node();
+  Device device;
+  device.host = host_name();
+  device.node_rank = node.rank();
+  device.node_size = node.size();
+  device.cores = allowed_cores();
+  const bool shared = share_cores(node, device.cores);
+  const int cores = static_cast<int>(device.cores.size());
+  device.node_cores = shared ? cores : cores * device.node_size;
+
+  const int fair_share = std::max(1, device.node_cores / device.node_size);
+  device.threads = options.threads > 0 ? options.threads : fair_share;
+  if (!shared) {
+    device.bound = true;
+  } else if (options.bind && device.node_size * device.threads <= cores) {
+    const auto first = device.cores.begin() + device.node_rank * device.threads;
+    const std::vector<int> own(first, first + device.threads);
+    device.bound = bind_to(own);
+    if (device.bound) device.cores = own;
+  }
+  omp_set_num_threads(device.threads);
+  return device;
+}
+
+std::string describe(const Device& device, int rank) {
+  return "rank " + std::to_string(rank) + ": " + device.host + ", " +
+         (device.cores.size() == 1 ? "core " : "cores ") + render_cores(device.cores) +
+         (device.bound ? " (bound), " : " (shared), ") + std::to_string(device.threads) +
+         (device.threads == 1 ? " thread" : " threads");
+}
+
+std::size_t peak_memory() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::size_t>(usage.ru_maxrss) * 1024;  // Linux counts it in KiB
+}
+
+}  // namespace colonnade

@@ -1,0 +1,85 @@
+#include "colonnade/gradient_check.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <vector>
+
+namespace colonnade::inline COLONNADE_PRECISION {
+
+namespace {
+
+/// The step for an element of this value: cbrt(eps), scaled up for large ones, and such that
+/// value + step - value is the step exactly.
+double difference_step(Scalar value) {
+  const double step = std::cbrt(static_cast<double>(std::numeric_limits<Scalar>::epsilon())) *
+                      std::max(1.0, std::abs(static_cast<double>(value)));
+  const volatile Scalar shifted = static_cast<Scalar>(value + step);
+  return static_cast<double>(shifted) - static_cast<double>(value);
+}
+
+/// The central difference by one element, which this rank changes if `owner`.
+double central_difference(Scalar* element, bool owner, const std::function<double()>& loss) {
+  const Scalar value = owner ? *element : Scalar{0};
+  const double step = difference_step(value);
+  if (owner) *element = static_cast<Scalar>(value + step);
+  const double above = loss();
+  if (owner) *element = static_cast<Scalar>(value - step);
+  const double below = loss();
+  if (owner) *element = value;
+  return (above - below) / (2 * step);
+}
+
+}  // namespace
+
+std::string GradientError::text() const {
+  char line[160];
+  std::snprintf(line, sizeof line, "relative error %.3g at [%td, %td]: wanted %.9g, found %.9g",
+                relative, row, col, want, got);
+  return line;
+}
+
+GradientError gradient_error(ConstMatrixView got, ConstMatrixView want) {
+  check_shape(got, want.rows, want.cols, "gradient, as the wanted one");
+  GradientError worst;
+  double scale = 0;
+  double worst_difference = -1;
+  for (Index i = 0; i < want.size(); ++i) {
+    const double difference = std::abs(double{got.data[i]} - double{want.data[i]});
+    scale = std::max(scale, std::abs(double{want.data[i]}));
+    // Written so that the first NaN is taken and kept.
+    if (!std::isnan(worst_difference) && !(difference <= worst_difference)) {
+      worst_difference = difference;
+      worst = {0, i % want.rows, i / want.rows, double{got.data[i]}, double{want.data[i]}};
+    }
+  }
+  if (want.size() == 0 || worst_difference == 0) return worst;
+  worst.relative = scale > 0                      ? worst_difference / scale
+                   : std::isnan(worst_difference) ? worst_difference
+                                                  : std::numeric_limits<double>::infinity();
+  return worst;
+}
+
+Tensor numerical_gradient(MatrixView x, const std::function<double()>& loss) {
+  Tensor gradient(x.rows, x.cols);
+  for (Index i = 0; i < x.size(); ++i) {
+    gradient.data()[i] = static_cast<Scalar>(central_difference(x.data + i, true, loss));
+  }
+  return gradient;
+}
+
+Tensor numerical_gradient(ProcessGroup& group, MatrixView x, const std::function<double()>& loss) {
+  Tensor gradient(x.rows, x.cols);
+  const std::vector<std::int64_t> sizes = group.all_gather(std::int64_t{x.size()});
+  for (int turn = 0; turn < group.size(); ++turn) {
+    const bool owner = turn == group.rank();
+    for (Index i = 0; i < sizes[static_cast<std::size_t>(turn)]; ++i) {
+      const double difference = central_difference(owner ? x.data + i : nullptr, owner, loss);
+      if (owner) gradient.data()[i] = static_cast<Scalar>(difference);
+    }
+  }
+  return gradient;
+}
+
+}  // namespace colonnade::inline COLONNADE_PRECISION

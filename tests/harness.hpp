@@ -1,0 +1,53 @@
+// What a test includes. TEST_CASE is doctest's and runs on one rank. A test of several ranks says
+// on how many it runs, and gets a group of its own whose traffic counters start at zero:
+//
+//     RANKS_TEST_CASE("broadcast reaches every rank", "1 2 3 4") {
+//       const std::int64_t sum = world.all_reduce<std::int64_t>(1);
+//       CHECK(sum == world.size());
+//     }
+//
+// Run on any other number of ranks it fails. After its body all ranks meet, and if one failed by an
+// exception they all leave: the next test starts in step.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "colonnade/process_group.hpp"
+
+#define RANKS_TEST_CASE(name, ranks) \
+  RANKS_TEST_CASE_NAMED(DOCTEST_ANONYMOUS(ranks_test_body_), name, ranks)
+#define RANKS_TEST_CASE_NAMED(body, name, ranks)    \
+  static void body(colonnade::ProcessGroup& world); \
+  TEST_CASE(name " [ranks " ranks "]") {            \
+    harness::run_on_ranks(ranks, body);             \
+  }                                                 \
+  static void body([[maybe_unused]] colonnade::ProcessGroup& world)
+
+/// REQUIRE for a condition on which ranks may differ, before something collective: one rank that
+/// left alone would leave the others waiting. Collective over `group`.
+#define REQUIRE_ALL(group, ...) \
+  harness::require_all(         \
+      group, [&] { return static_cast<bool>(__VA_ARGS__); }, #__VA_ARGS__, __FILE__, __LINE__)
+
+namespace harness {
+
+void run_on_ranks(std::string_view declared, void (*body)(colonnade::ProcessGroup&));
+
+void require_all(colonnade::ProcessGroup& group, const std::function<bool()>& condition,
+                 const char* text, const char* file, int line);
+
+/// An empty folder that is removed when the present test case has ended on all ranks.
+std::filesystem::path temporary_folder();
+
+/// The same folder on every rank of a group (ranks of one machine). Collective.
+std::filesystem::path temporary_folder(colonnade::ProcessGroup& group);
+
+/// The text of the Error that `work` throws, empty if it throws none.
+std::string error_of(const std::function<void()>& work);
+
+}  // namespace harness

@@ -1,0 +1,117 @@
+// The column-parallel layer: its gradients against central differences of a loss over all ranks,
+// its parts against the unsharded layer, and what it refuses.
+#include <string>
+#include <utility>
+
+#include "colonnade/parallel_linear.hpp"
+#include "harness.hpp"
+#include "numbers.hpp"
+
+using namespace colonnade;
+using harness::distance;
+using harness::dot;
+using harness::random_matrix;
+
+namespace {
+
+constexpr Index batch = 3;
+
+ColumnParallelLinear::Options options(Index in, Index out) {
+  return {.name = "layer",
+          .in = in,
+          .out = out,
+          .activation = Activation::gelu_tanh,
+          .bias = true,
+          .input_gradient = true,
+          .seed = 7};
+}
+
+/// Biases start at zero, where a forgotten one goes unnoticed.
+void fill_bias(ColumnParallelLinear& layer) {
+  fill_normal(layer.bias(), 7, 1);
+}
+
+}  // namespace
+
+RANKS_TEST_CASE("a sharded layer computes what the whole one does", "1 2 3 4") {
+  ProcessGroup alone = ProcessGroup::self();
+  ColumnParallelLinear sharded(world, options(7, 11)), whole(alone, options(7, 11));
+  fill_bias(sharded);
+  fill_bias(whole);
+  const Tensor x = random_matrix(batch, 7, "x"), dy = random_matrix(batch, 11, "dy");
+  auto [y, cache] = sharded.forward(x.clone());
+  auto [want_y, want_cache] = whole.forward(x.clone());
+  CHECK(distance(y, want_y) <= harness::rounding);
+
+  const Range own = sharded.output_cut().range(world.rank());
+  const Tensor dx_local = sharded.backward(std::move(cache), Tensor::copy_of(dy.columns(own)));
+  const Tensor want_dx = whole.backward(std::move(want_cache), dy.clone());
+  const Range own_inputs = shard_range(7, world.size(), world.rank());
+  CHECK(distance(dx_local, want_dx.columns(own_inputs)) <= harness::rounding);
+  CHECK(distance(sharded.weight().grad, whole.weight().grad.columns(own)) <= harness::rounding);
+  CHECK(distance(sharded.bias().grad, whole.bias().grad.columns(own)) <= harness::rounding);
+}
+
+RANKS_TEST_CASE("gradients of a layer accumulate until they are zeroed", "2") {
+  ColumnParallelLinear layer(world, options(5, 7));
+  const Tensor x = random_matrix(batch, 5, "x"), dy = random_matrix(batch, 7, "dy");
+  const Tensor dy_local = Tensor::copy_of(dy.columns(layer.output_cut().range(world.rank())));
+  layer.backward(layer.forward(x.clone()).cache, dy_local.clone());
+  Tensor twice = layer.weight().grad.clone();
+  for (Index i = 0; i < twice.size(); ++i) twice.data()[i] *= 2;
+  layer.backward(layer.forward(x.clone()).cache, dy_local.clone());
+  CHECK(distance(layer.weight().grad, twice) <= harness::rounding);
+}
+
+RANKS_TEST_CASE("a layer sends what the formulas say, and the first one nothing backward",
+                "1 2 3 4") {
+  const Index ranks = world.size();
+  const Index width = 12;  // even on all of these
+  const std::int64_t shard_bytes = batch * (width / ranks) * static_cast<Index>(sizeof(Scalar));
+  for (const bool input_gradient : {true, false}) {
+    ProcessGroup& group = world;
+    const Traffic gathers = group.traffic(Collective::all_gather);
+    const Traffic scatters = group.traffic(Collective::reduce_scatter);
+    ColumnParallelLinear::Options layer_options = options(width, width);
+    layer_options.input_gradient = input_gradient;
+    ColumnParallelLinear layer(group, layer_options);
+    auto [y, cache] = layer.forward(random_matrix(batch, width, "x"));
+    const Tensor dx = layer.backward(
+        std::move(cache), Tensor::copy_of(y.columns(layer.output_cut().range(group.rank()))));
+    const Traffic gathered = group.traffic(Collective::all_gather) - gathers;
+    const Traffic scattered = group.traffic(Collective::reduce_scatter) - scatters;
+    CHECK(gathered.calls == 1);
+    CHECK(gathered.bytes_sent == (ranks - 1) * shard_bytes);
+    CHECK(scattered.calls == (input_gradient ? 1 : 0));
+    CHECK(scattered.bytes_sent == (input_gradient ? (ranks - 1) * shard_bytes : 0));
+    CHECK(dx.empty() == !input_gradient);
+  }
+}
+
+RANKS_TEST_CASE("more ranks than columns are refused", "3") {
+  const std::string error =
+      harness::error_of([&] { ColumnParallelLinear layer(world, options(7, 2)); });
+  CHECK(error.find("the outputs of layer among 3 ranks") != std::string::npos);
+  CHECK(error.find("found 2 columns") != std::string::npos);
+}
+
+#ifdef COLONNADE_DOUBLE
+
+RANKS_TEST_CASE("a layer's backward is the gradient of its forward over all ranks", "1 2 3 4") {
+  ColumnParallelLinear layer(world, options(5, 7));
+  fill_bias(layer);
+  Tensor x = random_matrix(batch, 5, "x");
+  const Tensor dy = random_matrix(batch, 7, "dy");
+  // y is replicated: each rank has the whole loss, not a part of it.
+  const auto loss = [&] { return dot(layer.forward(x.clone()).y, dy); };
+  const Tensor dx_local =
+      layer.backward(layer.forward(x.clone()).cache,
+                     Tensor::copy_of(dy.columns(layer.output_cut().range(world.rank()))));
+  CHECK_GRADIENT(layer.weight().grad, numerical_gradient(world, layer.weight().value, loss));
+  CHECK_GRADIENT(layer.bias().grad, numerical_gradient(world, layer.bias().value, loss));
+  // x is one tensor with a copy on every rank, so all ranks change it together.
+  const Tensor dx = numerical_gradient(x, loss);
+  CHECK_GRADIENT(dx_local, dx.columns(shard_range(5, world.size(), world.rank())));
+}
+
+#endif

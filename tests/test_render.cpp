@@ -1,0 +1,28 @@
+#include "colonnade/render.hpp"
+
+#include "harness.hpp"
+
+using namespace colonnade;
+
+TEST_CASE("durations") {
+  CHECK(render_duration(0) == "0.00us");
+  CHECK(render_duration(12.34e-6) == "12.34us");
+  CHECK(render_duration(5.678e-3) == "5.68ms");
+  CHECK(render_duration(1) == "1.00s");
+  CHECK(render_duration(119.5) == "119.50s");
+  CHECK(render_duration(200) == "3m20s");
+  CHECK(render_duration(3900) == "1h05m");
+}
+
+TEST_CASE("bytes, counts, fixed decimals") {
+  CHECK(render_bytes(512) == "512 B");
+  CHECK(render_bytes(1536) == "1.5 KiB");
+  CHECK(render_bytes(2 * 1024 * 1024) == "2.0 MiB");
+  CHECK(render_bytes(3.5 * 1024 * 1024 * 1024) == "3.50 GiB");
+  CHECK(render_count(0) == "0");
+  CHECK(render_count(999) == "999");
+  CHECK(render_count(1000) == "1,000");
+  CHECK(render_count(1863690) == "1,863,690");
+  CHECK(render_count(-123456) == "-123,456");
+  CHECK(render_fixed(1.005, 1) == "1.0");
+}

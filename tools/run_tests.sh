@@ -1,0 +1,65 @@
+#!/bin/bash
+# Runs every test of a build and ends with one line, `N passed, N failed`.
+#   tools/run_tests.sh VARIANT_FOLDER RANK_COUNT...
+# VARIANT_FOLDER holds float/tests, double/tests and the programs that tests/test_*.sh try. A run
+# that crashes or exceeds its time counts as a failure and shows its output; one that passes shows
+# nothing but its line.
+set -uo pipefail
+
+variant=$1
+shift
+passed=0
+failed=0
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
+
+# Ranks of a test share the cores; a thread more each would only make them wait for one another.
+export OMP_NUM_THREADS=1
+export OPENBLAS_NUM_THREADS=1
+# MPI asks hwloc for the machine's shape, and hwloc loads plug-ins for graphics cards, which leak and
+# are unloaded before LeakSanitizer could tell whose leaks they are. No test needs them.
+export HWLOC_PLUGINS_PATH=/nonexistent
+export UBSAN_OPTIONS=print_stacktrace=1
+# For the scripts: the programs they try.
+export COLONNADE=$variant/float/colonnade
+export COLONNADE_DOUBLE=$variant/double/colonnade
+
+# A sum line is `N passed, N failed` of a script or `PASSED N FAILED N` of the test program.
+#   count NAME EXIT_STATUS
+count() {
+  local sums
+  sums=$(sed -n -E 's/^(PASSED )?([0-9]+)( passed, | FAILED )([0-9]+)( failed)?$/\2 \4/p' "$output" | tail -n 1)
+  local run_passed=${sums% *} run_failed=${sums#* }
+  if [ -z "$sums" ]; then
+    echo "$1: ended with status $2 and no result" >>"$output"
+    run_passed=0 run_failed=1
+  elif [ "$2" != 0 ] && [ "$run_failed" = 0 ]; then
+    echo "$1: ended with status $2 after its tests" >>"$output"
+    run_failed=1
+  fi
+  [ "$run_failed" = 0 ] || cat "$output"
+  printf '%-32s %5d passed %5d failed %6.1f s\n' "$1" "$run_passed" "$run_failed" \
+    "$((10 * (${EPOCHREALTIME/./} - started) / 1000000))e-1"
+  passed=$((passed + run_passed))
+  failed=$((failed + run_failed))
+}
+
+# mpiexec's own limit, and one above it should mpiexec itself hang.
+for scalar in float double; do
+  for ranks in "$@"; do
+    started=${EPOCHREALTIME/./}
+    MPIEXEC_TIMEOUT=170 timeout -k 5 180 "${MPIEXEC:-mpiexec}" -n "$ranks" \
+      "$variant/$scalar/tests" --fitting >"$output" 2>&1 </dev/null
+    count "$scalar, ranks $ranks" $?
+  done
+done
+
+for script in tests/test_*.sh; do
+  [ -e "$script" ] || continue
+  started=${EPOCHREALTIME/./}
+  timeout -k 5 180 bash "$script" >"$output" 2>&1 </dev/null
+  count "$script" $?
+done
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

@@ -19,26 +19,31 @@ void add_device_options(CLI::App& command, DeviceOptions& device) {
   command
       .add_option("--threads", device.threads,
                   "OpenMP threads of each rank (default: cores of the node / ranks on it)")
-      ->check(whole_number(1, 4096));
+      ->check(whole_number(1, 4096))
+      ->default_str("");
   command.add_flag("--bind,!--no-bind", device.bind,
                    "give each rank cores of its own, if there are enough (default: yes)");
 }
 
 void add_data_options(CLI::App& command, TrainOptions& train) {
-  command.add_option("--data", train.data, "folder in MNIST's layout (IDX files)");
-  command.add_option("--inputs", train.inputs, "NPY matrix [n, in]: regression");
-  command.add_option("--targets", train.targets, "NPY matrix [n, out]");
+  command.add_option("--data", train.data, "folder in MNIST's layout (IDX files)")
+      ->type_name("DIR");
+  command.add_option("--inputs", train.inputs, "NPY matrix [n, in]: regression")->type_name("FILE");
+  command.add_option("--targets", train.targets, "NPY matrix [n, out]")->type_name("FILE");
 }
 
 void add_model_options(CLI::App& command, MlpOptions& model) {
   command.add_option("--widths", model.widths, "layer widths, input first: 784,1024,10")
       ->delimiter(',')
-      ->check(whole_number(1, largest_size));
+      ->check(whole_number(1, largest_size))
+      ->type_name("N,N,...")
+      ->default_str("");
   command
       .add_option_function<std::string>(
           "--activation",
           [&model](const std::string& name) { model.activation = activation_from(name); },
           "gelu-tanh, gelu-erf, relu or identity (default: gelu-tanh)")
+      ->type_name("NAME")
       ->check(one_of({"gelu-tanh", "gelu-erf", "relu", "identity"}));
   command.add_flag("--activate-last", model.activate_last, "activation after the last layer too");
   command.add_flag("--bias,!--no-bias", model.bias, "biases in every layer (default: yes)");
@@ -49,15 +54,20 @@ void add_model_options(CLI::App& command, MlpOptions& model) {
 void add_trainer_options(CLI::App& command, TrainerOptions& trainer) {
   command.add_option("--batch", trainer.batch, "samples in a step")
       ->check(whole_number(1, largest_size));
-  command.add_option("--epochs", trainer.epochs, "passes over the data (default: 1)")
+  command
+      .add_option("--epochs", trainer.epochs,
+                  "passes over the data (default: 1, or what --steps takes)")
+      ->default_str("")
       ->check(whole_number(1, largest));
   command.add_option("--steps", trainer.steps, "end after so many optimizer steps")
-      ->check(whole_number(1, largest));
+      ->check(whole_number(1, largest))
+      ->default_str("");
   command
       .add_option_function<std::string>(
           "--schedule",
           [&trainer](const std::string& name) { trainer.schedule = schedule_from(name); },
           "of the learning rate: constant or cosine (default: constant)")
+      ->type_name("NAME")
       ->check(one_of({"constant", "cosine"}));
   command.add_option("--warmup", trainer.warmup, "steps in which the learning rate rises")
       ->check(whole_number(0, largest));
@@ -80,17 +90,24 @@ void add_optimizer_options(CLI::App& command, AdamWOptions& adamw) {
 }
 
 void add_file_options(CLI::App& command, TrainOptions& train) {
-  command.add_option("--load", train.load, "start from the parameters in a safetensors file");
-  command.add_option("--save", train.save, "write the trained parameters to a safetensors file");
-  command.add_option("--dump-gradients", train.dump_gradients,
-                     "write the last step's gradients to a safetensors file");
-  command.add_option("--log", train.log, "write a JSON line for each step and epoch");
+  command.add_option("--load", train.load, "start from the parameters in a safetensors file")
+      ->type_name("FILE");
+  command.add_option("--save", train.save, "write the trained parameters to a safetensors file")
+      ->type_name("FILE");
+  command
+      .add_option("--dump-gradients", train.dump_gradients,
+                  "write the last step's gradients to a safetensors file")
+      ->type_name("FILE");
+  command.add_option("--log", train.log, "write a JSON line for each step and epoch")
+      ->type_name("FILE");
   command
       .add_option("--progress", train.progress,
                   "line (redrawn), plain (printed) or auto: line on a terminal")
+      ->type_name("NAME")
       ->check(one_of({"auto", "line", "plain"}));
-  command.add_option("--config", train.config,
-                     "TOML file with these options; the command line wins");
+  command
+      .add_option("--config", train.config, "TOML file with these options; the command line wins")
+      ->type_name("FILE");
 }
 
 /// The command line of this program, bound to the fields of `line`.
@@ -101,6 +118,10 @@ class Parser {
     app_.set_version_flag("--version", "colonnade " + std::string(version));
     app_.require_subcommand(1);
     app_.option_defaults()->always_capture_default();
+    app_.get_formatter()->label("INT", "N");
+    app_.get_formatter()->label("UINT", "N");
+    app_.get_formatter()->label("FLOAT", "X");
+    app_.get_formatter()->column_width(28);
     CLI::App* train = app_.add_subcommand("train", "train a network");
     train->require_subcommand(1);
     train_mlp_ = train->add_subcommand("mlp", "a multi-layer perceptron of column-parallel layers");
@@ -128,10 +149,16 @@ class Parser {
       return app_.help();
     } catch (const CLI::CallForVersion& call) {
       return std::string(call.what()) + "\n";
+    } catch (const CLI::RequiredError&) {
+      // No option is required, so it is a command that is missing.
+      const std::string found = unknown_arguments();
+      throw Error(found.empty() ? "no command" : "no such command",
+                  {.wanted = command_choices(),
+                   .found = found.empty() ? "" : "'" + found + "'",
+                   .hint = "see '" + command_name() + " --help'"});
     } catch (const CLI::ExtrasError&) {
-      std::string unknown;
-      for (const std::string& argument : app_.remaining(true)) unknown += " " + argument;
-      throw Error("unknown argument:" + unknown, {.hint = "see '" + command_name() + " --help'"});
+      throw Error("unknown argument: " + unknown_arguments(),
+                  {.hint = "see '" + command_name() + " --help'"});
     } catch (const CLI::ParseError& error) {
       std::string message = error.what();
       std::replace(message.begin(), message.end(), '\n', ' ');
@@ -160,13 +187,36 @@ class Parser {
     command.add_option("--seed", demo.seed, "of weights and data")->check(whole_number(0, largest));
   }
 
+  /// The command that the arguments have named so far.
+  const CLI::App& innermost_command() const {
+    const CLI::App* command = &app_;
+    while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
+    return *command;
+  }
+
   std::string command_name() const {
-    std::string name = "colonnade";
-    for (const CLI::App* app = &app_; !app->get_subcommands().empty();) {
-      app = app->get_subcommands().front();
-      name += " " + app->get_name();
+    std::string name;
+    for (const CLI::App* command = &innermost_command(); command != nullptr;
+         command = command->get_parent()) {
+      name = command->get_name() + (name.empty() ? "" : " ") + name;
     }
     return name;
+  }
+
+  std::string command_choices() const {
+    std::vector<std::string> names;
+    for (const CLI::App* command : innermost_command().get_subcommands(nullptr)) {
+      names.push_back(command->get_name());
+    }
+    return alternatives(names);
+  }
+
+  std::string unknown_arguments() const {
+    std::string text;
+    for (const std::string& argument : app_.remaining(true)) {
+      text += (text.empty() ? "" : " ") + argument;
+    }
+    return text;
   }
 
   CLI::App app_;

@@ -53,14 +53,22 @@ inline CLI::Validator real_number(double low, double high) {
       "");
 }
 
+/// `a, b or c`
+inline std::string alternatives(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (i > 0) text += i + 1 == names.size() ? " or " : ", ";
+    text += names[i];
+  }
+  return text;
+}
+
 inline CLI::Validator one_of(const std::vector<std::string>& names) {
-  std::string wanted;
-  for (const std::string& name : names) wanted += (wanted.empty() ? "" : ", ") + name;
   return CLI::Validator(
       [=](std::string& text) {
         for (const std::string& name : names)
           if (text == name) return std::string();
-        return refusal("one of " + wanted, text);
+        return refusal(alternatives(names), text);
       },
       "");
 }

@@ -1,0 +1,192 @@
+# The program as its users run it: every command, every option once, and every refusal.
+# shellcheck shell=bash source=tests/shell_harness.sh
+. tests/shell_harness.sh
+
+# on RANKS ARGUMENTS...: a command of its own, because a time limit can only hold commands.
+mkdir "$scratch/bin"
+# shellcheck disable=SC2016  # the script's own variables
+printf '#!/bin/sh\nn=$1; shift; exec "%s" -n "$n" "%s" "$@"\n' "${MPIEXEC:-mpiexec}" \
+  "$(realpath "$COLONNADE")" >"$scratch/bin/on"
+chmod +x "$scratch/bin/on"
+PATH=$scratch/bin:$PATH
+
+# --- Data: ten 2x2 images in MNIST's layout, and matrices [6, 3] and [6, 2] ------------------------
+
+bytes() { printf '%b' "$1"; }
+idx() {  # idx FOLDER SET COUNT: images and labels of a set
+  mkdir -p "$1"
+  { bytes "\0\0\10\3\0\0\0$3\0\0\0\2\0\0\0\2"; head -c "$((8#${3#\\} * 4))" /dev/urandom; } \
+    >"$1/$2-images-idx3-ubyte"
+  { bytes "\0\0\10\1\0\0\0$3"; head -c "$((8#${3#\\}))" /dev/zero; } >"$1/$2-labels-idx1-ubyte"
+}
+npy() {  # npy FILE ROWS COLS BYTES: a float32 matrix of these bytes, or zeros
+  local header="{'descr': '<f4', 'fortran_order': False, 'shape': ($2, $3), }"
+  { bytes '\x93NUMPY\1\0v\0'; printf '%-117s\n' "$header"; bytes "${4:-}"; } >"$1"
+  truncate -s "$((128 + 4 * $2 * $3))" "$1"
+}
+images=$scratch/images
+idx "$images" train '\12'
+idx "$images" t10k '\5'
+npy "$scratch/x.npy" 6 3 '\0\0\200?\0\0\0\0\0\0\0@\0\0\200?'
+npy "$scratch/y.npy" 6 2 '\0\0\200?'
+mlp=(train mlp --threads 1)
+folder=("${mlp[@]}" --data "$images" "--widths=4,6,3")
+matrices=("${mlp[@]}" --inputs "$scratch/x.npy" --targets "$scratch/y.npy" "--widths=3,5,2")
+
+# --- What works ------------------------------------------------------------------------------------
+
+prints "help" "demo" "$COLONNADE" --help
+prints "help of a command" "--decay-bias" on 2 train mlp --help
+prints "the version" "^colonnade [0-9]+\.[0-9]+\.[0-9]+$" "$COLONNADE" --version
+prints "info" "^ranks +2$" on 2 info
+prints "info names each rank's cores and threads" "rank 1: .*core.*, 1 thread" on 2 info --threads 1
+prints "threads are those asked for" "rank 0: .*, 2 threads" "$COLONNADE" info --threads 2
+prints "ranks can stay unbound" "\(shared\)" on 2 info --no-bind
+
+for ranks in 1 2 3 4; do
+  prints "the demo proves itself on $ranks ranks" "the gradients are right" on $ranks demo --steps 2
+  prints "every rank of $ranks prints its line" \
+    "Rank $((ranks - 1)): forward pass produced activations 2x32\[0.0634\.\.\.\]" on $ranks demo --steps 1
+done
+prints "the demo needs no mpiexec" "the gradients are right" "$COLONNADE" demo
+prints "the demo takes other sizes" "3x10\[" on 3 demo --batch 3 --width 10 --layers 2 --lr 0.01 --seed 5
+
+for ranks in 1 2 3; do
+  prints "training on images, $ranks ranks" "test accuracy" on $ranks "${folder[@]}" --batch 4 --epochs 2
+done
+prints "regression on matrices" "^samples/s" on 2 "${matrices[@]}" --steps 5 --batch 4
+prints "the summary" "^sent by each rank .* B .* B$" on 2 "${matrices[@]}" --steps 1
+prints "a redrawn progress line" "left" on 2 "${matrices[@]}" --steps 3 --progress line
+prints "all the other options" "^peak memory" on 2 "${matrices[@]}" --steps 4 --batch 2 --seed 3 \
+  --activation gelu-erf --activate-last --no-bias --lr 0.01 --weight-decay 0 --beta1 0.8 --beta2 0.9 \
+  --eps 1e-6 --decay-bias --schedule cosine --warmup 2 --no-shuffle --no-bind --progress plain
+
+log=$scratch/log.jsonl
+passes "a log" on 2 "${folder[@]}" --batch 4 --epochs 2 --log "$log"
+prints "a line for each step, the short last batch included, and each epoch" "^8$" \
+  sh -c "wc -l <'$log'"
+for key in step epoch loss lr step_ms compute_ms comm_ms comm_bytes samples_per_s; do
+  prints "steps log $key" "\"$key\":" sed -n 1p "$log"
+done
+for key in epoch test_loss test_accuracy; do
+  prints "epochs log $key" "\"$key\":" sed -n 4p "$log"
+done
+
+# --no-shuffle and steps make both runs see the same rows in the same order.
+losses() { sed -n 's/.*"loss":\([^,]*\),.*/\1/p' "$1"; }
+passes "saving" on 2 "${matrices[@]}" --steps 3 --save "$scratch/a.safetensors" \
+  --dump-gradients "$scratch/g.safetensors"
+prints "the file has PyTorch's names" "layers.0.weight.*layers.1.bias" \
+  head -c 300 "$scratch/a.safetensors"
+prints "and the gradients' file theirs" "layers.0.weight.grad.*layers.1.bias.grad" \
+  head -c 400 "$scratch/g.safetensors"
+for ranks in 1 2; do
+  passes "loading on $ranks ranks" on $ranks "${matrices[@]}" --steps 1 --batch 6 \
+    --load "$scratch/a.safetensors" --log "$scratch/loss$ranks"
+done
+# shellcheck disable=SC2016  # awk's own fields
+prints "a loaded model is the same on any number of ranks" "^same$" awk '
+  NR == FNR { first = $1; next }
+  { d = ($1 - first) / first; if (d < 1e-5 && d > -1e-5) print "same" }' \
+  <(losses "$scratch/loss1") <(losses "$scratch/loss2")
+passes "saving without a step changes nothing" on 2 "${matrices[@]}" --steps 1 --lr 0 \
+  --load "$scratch/a.safetensors" --save "$scratch/b.safetensors"
+passes "byte for byte, and replaces an older file" cmp "$scratch/a.safetensors" "$scratch/b.safetensors"
+
+cat >"$scratch/run.toml" <<EOF
+inputs = "$scratch/x.npy"
+targets = "$scratch/y.npy"
+widths = [3, 5, 2]
+steps = 7
+batch = 3
+shuffle = false
+threads = 1
+EOF
+prints "options from a file" "step 7/7" on 2 train mlp --config "$scratch/run.toml"
+prints "the command line wins over the file" "step 2/2" on 2 train mlp --config "$scratch/run.toml" --steps 2
+
+# --- What is refused: one line from one rank, and every rank ends with an error ------------------------
+
+refuses "no command" "no command: wanted train, demo or info;" on 2
+refuses "an unknown command" "no such command: wanted train, demo or info, found 'fly'" on 2 fly
+refuses "half a command" "no command: wanted mlp; see 'colonnade train --help'" on 2 train
+refuses "an unknown option" "unknown argument: --bogus" on 2 train mlp --bogus
+refuses "batch 0" "--batch: wanted a whole number from 1 .*, found '0'" on 2 "${folder[@]}" --batch 0
+refuses "a word for a number" "--epochs: wanted a whole number.*'many'" on 2 "${folder[@]}" --epochs many
+refuses "a negative rate" "--lr: wanted a number of 0 or more, found '-1'" on 2 "${folder[@]}" --lr -1
+refuses "a rate that is no number" "--lr: .*'nan'" on 2 "${folder[@]}" --lr nan
+refuses "beta 1" "--beta1: .*below 1, found '1'" on 2 "${folder[@]}" --beta1 1
+refuses "eps 0" "--eps: wanted a number above 0" on 2 "${folder[@]}" --eps 0
+refuses "another activation" "--activation: wanted .* or .*'gelu'" on 2 "${folder[@]}" --activation gelu
+refuses "another schedule" "--schedule: wanted .* or .*'linear'" on 2 "${folder[@]}" --schedule linear
+refuses "a seed below 0" "--seed" on 2 "${folder[@]}" --seed -1
+refuses "0 threads" "--threads" on 2 "${folder[@]}" --threads 0
+refuses "no data" "either --data DIR or both" on 2 "${mlp[@]}" --widths 4,3
+refuses "two kinds of data" "either --data DIR or both" on 2 "${folder[@]}" --inputs "$scratch/x.npy"
+refuses "inputs without targets" "either --data" on 2 "${mlp[@]}" --inputs "$scratch/x.npy" --widths 3,2
+refuses "no widths" "--widths" on 2 "${mlp[@]}" --data "$images"
+refuses "one width" "--widths must name the layers" on 2 "${mlp[@]}" --data "$images" --widths 4
+refuses "a width of 0" "--widths: wanted a whole number from 1" on 2 "${mlp[@]}" --data "$images" --widths 4,0,3
+refuses "a first width that isn't the data's" "wanted first width 4, found 5" \
+  on 2 "${mlp[@]}" --data "$images" --widths 5,3
+refuses "a last width that isn't the targets'" "wanted last width 2, found 4" \
+  on 2 "${matrices[@]:0:8}" --widths 3,4
+refuses "more ranks than columns" "cannot cut the outputs of layers.1 among 4 ranks.*found 3 columns" \
+  on 4 "${folder[@]}"
+refuses "a folder that isn't there" "cannot open .*/nowhere/train-images-idx3-ubyte.*make data" \
+  on 2 "${mlp[@]}" --data "$scratch/nowhere" --widths 4,3
+cp -r "$images" "$scratch/short" && truncate -s 30 "$scratch/short/train-images-idx3-ubyte"
+refuses "truncated images" "short/train-images-idx3-ubyte.*wanted .*found" \
+  on 2 "${mlp[@]}" --data "$scratch/short" --widths 4,3
+cp -r "$images" "$scratch/magic" && cp "$images/train-labels-idx1-ubyte" "$scratch/magic/train-images-idx3-ubyte"
+refuses "labels for images" "magic number 0x00000803.*found 0x00000801" \
+  on 2 "${mlp[@]}" --data "$scratch/magic" --widths 4,3
+cp -r "$images" "$scratch/count" && cp "$images/t10k-labels-idx1-ubyte" "$scratch/count/train-labels-idx1-ubyte"
+refuses "fewer labels than images" "count/train-labels-idx1-ubyte.*" \
+  on 2 "${mlp[@]}" --data "$scratch/count" --widths 4,3
+npy "$scratch/nan.npy" 6 3 '\0\0\300\177'
+refuses "NaN in data" "nan.npy.*" on 2 "${mlp[@]}" --inputs "$scratch/nan.npy" --targets "$scratch/y.npy" --widths 3,2
+npy "$scratch/five.npy" 5 2
+refuses "another number of targets" "five.npy" on 2 "${mlp[@]}" --inputs "$scratch/x.npy" \
+  --targets "$scratch/five.npy" --widths 3,2
+head -c 140 "$scratch/x.npy" >"$scratch/cut.npy"
+refuses "a truncated matrix" "cut.npy.*wanted .*found" on 2 "${mlp[@]}" --inputs "$scratch/cut.npy" \
+  --targets "$scratch/y.npy" --widths 3,2
+refuses "a model of another shape" "layers.0.weight.*wanted .*found" \
+  on 2 "${matrices[@]:0:8}" --widths 3,6,2 --load "$scratch/a.safetensors"
+refuses "a file that is no model" "x.npy" on 2 "${matrices[@]}" --load "$scratch/x.npy"
+head -c 200 "$scratch/a.safetensors" >"$scratch/cut.safetensors"
+refuses "a truncated model" "cut.safetensors" on 2 "${matrices[@]}" --load "$scratch/cut.safetensors"
+for option in save dump-gradients log; do
+  refuses "an unwritable --$option" "nowhere/file.*No such file" \
+    on 2 "${matrices[@]}" --steps 1 "--$option" "$scratch/nowhere/file"
+  refuses "a folder as --$option" "$(basename "$scratch")" on 2 "${matrices[@]}" --steps 1 "--$option" "$scratch"
+done
+refuses "bad input after a good --save" "--lr" on 2 "${matrices[@]}" --lr x --save "$scratch/b.safetensors"
+passes "leaves the file as it was" cmp "$scratch/a.safetensors" "$scratch/b.safetensors"
+refuses "a config that isn't there" "--config .*nowhere.toml" on 2 train mlp --config "$scratch/nowhere.toml"
+echo 'bogus = 1' >"$scratch/bogus.toml"
+refuses "an unknown option in a config" "bogus.toml: unknown option 'bogus'" \
+  on 2 train mlp --config "$scratch/bogus.toml"
+echo 'batch = 0' >"$scratch/zero.toml"
+refuses "a bad value in a config" "zero.toml: --batch: wanted" on 2 "${matrices[@]}" --config "$scratch/zero.toml"
+refuses "a demo narrower than its ranks" "cannot cut the outputs of layers.0 among 3 ranks" on 3 demo --width 2
+
+# --- A rank that dies takes the job with it ----------------------------------------------------------
+
+on 2 "${matrices[@]}" --epochs 100000000 --seed 424242 >"$scratch/.out" 2>"$scratch/.err" &
+job=$!
+for _ in $(seq 100); do
+  if grep -q "epoch 1" "$scratch/.out"; then break; fi
+  sleep 0.1
+done
+killed_at=$SECONDS
+pkill -KILL -n -f "colonnade train .*--seed 424242"
+wait "$job"
+status=$?
+took=$((SECONDS - killed_at))
+passes "killing one rank ends the job with an error" test "$status" != 0
+passes "within 5 seconds" test "$took" -le 5
+passes "and leaves no rank behind" sh -c "! pgrep -f 'colonnade trai[n] .*--seed 424242'"
+
+finish

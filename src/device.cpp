@@ -34,9 +34,9 @@ bool bind_to(const std::vector<int>& cores) {
 
 /// True if every rank of the node may run on the same cores: nobody has bound them yet.
 bool share_cores(ProcessGroup& node, const std::vector<int>& cores) {
-  std::int64_t digest = static_cast<std::int64_t>(cores.size());
-  for (const int core : cores) digest = digest * 1000003 + core;
-  const std::vector<std::int64_t> all = node.all_gather(digest);
+  std::uint64_t digest = cores.size();
+  for (const int core : cores) digest = digest * 1000003 + static_cast<std::uint64_t>(core);
+  const std::vector<std::int64_t> all = node.all_gather(static_cast<std::int64_t>(digest));
   return std::all_of(all.begin(), all.end(), [&](std::int64_t other) { return other == all[0]; });
 }
 

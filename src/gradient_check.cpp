@@ -40,10 +40,9 @@ std::string GradientError::text() const {
   return line;
 }
 
-GradientError gradient_error(ConstMatrixView got, ConstMatrixView want) {
+GradientError gradient_error(ConstMatrixView got, ConstMatrixView want, double scale) {
   check_shape(got, want.rows, want.cols, "gradient, as the wanted one");
   GradientError worst;
-  double scale = 0;
   double worst_difference = -1;
   for (Index i = 0; i < want.size(); ++i) {
     const double difference = std::abs(double{got.data[i]} - double{want.data[i]});
@@ -59,6 +58,15 @@ GradientError gradient_error(ConstMatrixView got, ConstMatrixView want) {
                    : std::isnan(worst_difference) ? worst_difference
                                                   : std::numeric_limits<double>::infinity();
   return worst;
+}
+
+double largest_error(ProcessGroup& group, double error) {
+  double largest = 0;
+  for (const double other : group.all_gather(error)) {
+    if (std::isnan(other)) return other;
+    largest = std::max(largest, other);
+  }
+  return largest;
 }
 
 Tensor numerical_gradient(MatrixView x, const std::function<double()>& loss) {

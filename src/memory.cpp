@@ -1,6 +1,7 @@
 #include "colonnade/memory.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 namespace colonnade {
@@ -38,6 +39,7 @@ void RecyclingMemory::do_deallocate(void* address, std::size_t /*bytes*/,
   // What was taken last is mostly given back first, so the search starts at the end.
   const auto found = std::find_if(used_.rbegin(), used_.rend(),
                                   [=](const Block& block) { return block.address == address; });
+  assert(found != used_.rend());
   const Block block = *found;
   *found = used_.back();
   used_.pop_back();

@@ -1,5 +1,6 @@
-// The MPI transport. Every code MPI returns is checked, which works only because the communicator's
-// error handler is MPI_ERRORS_RETURN: under MPI's default no code ever arrives.
+// The MPI transport. The codes that MPI returns are checked, but for those of cleaning up, which
+// works only because the communicator's error handler is MPI_ERRORS_RETURN: by default no code ever
+// arrives.
 #include "colonnade/mpi.hpp"
 
 #include <mpi.h>
@@ -97,16 +98,14 @@ class MpiTransport final : public Transport {
                       DataType type) override {
     set_counts(pieces, unit);
     const Index bytes = pieces.back().end * unit * static_cast<Index>(size_of(type));
-    if (bytes < long_message) {
+    if (bytes >= long_message && type == DataType::float32) {
+      exchange_and_add(static_cast<const float*>(send), static_cast<float*>(receive), type);
+    } else if (bytes >= long_message && type == DataType::float64) {
+      exchange_and_add(static_cast<const double*>(send), static_cast<double*>(receive), type);
+    } else {
       check_mpi(
           MPI_Reduce_scatter(send, receive, counts_.data(), mpi_type(type), MPI_SUM, communicator_),
           "MPI_Reduce_scatter");
-    } else if (type == DataType::float32) {
-      exchange_and_add(static_cast<const float*>(send), static_cast<float*>(receive), type);
-    } else if (type == DataType::float64) {
-      exchange_and_add(static_cast<const double*>(send), static_cast<double*>(receive), type);
-    } else {
-      throw Error("no reduce-scatter for this type", {.wanted = "float32 or float64"});
     }
   }
 
@@ -147,12 +146,17 @@ class MpiTransport final : public Transport {
       const T* piece = send + offsets_[static_cast<std::size_t>(to)];
       const Index send_count = counts_[static_cast<std::size_t>(to)];
       for (Index begin = 0; begin < std::max(send_count, own_count); begin += block) {
-        const Index sending = std::clamp(send_count - begin, Index{0}, block);
-        const Index receiving = std::clamp(own_count - begin, Index{0}, block);
-        check_mpi(MPI_Sendrecv(piece + std::min(begin, send_count), static_cast<int>(sending),
-                               mpi_type(type), to, 0, received, static_cast<int>(receiving),
-                               mpi_type(type), from, 0, communicator_, MPI_STATUS_IGNORE),
-                  "MPI_Sendrecv");
+        // Pieces differ in length: whoever has nothing left must send nothing, not an empty
+        // message, for the other side doesn't wait for one.
+        const Index sending = std::min(block, send_count - begin);
+        const Index receiving = std::min(block, own_count - begin);
+        check_mpi(
+            MPI_Sendrecv(sending > 0 ? piece + begin : piece,
+                         static_cast<int>(std::max(sending, Index{0})), mpi_type(type),
+                         sending > 0 ? to : MPI_PROC_NULL, 0, received,
+                         static_cast<int>(std::max(receiving, Index{0})), mpi_type(type),
+                         receiving > 0 ? from : MPI_PROC_NULL, 0, communicator_, MPI_STATUS_IGNORE),
+            "MPI_Sendrecv");
         for (Index i = 0; i < receiving; ++i) receive[begin + i] += received[i];
       }
     }

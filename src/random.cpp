@@ -17,9 +17,9 @@ std::uint64_t fnv1a(std::string_view text) {
   return hash;
 }
 
-// 53 bits and a half, so that neither 0 nor 1 can come out.
+// 52 bits and a half, which a double holds exactly: neither 0 nor 1 can come out.
 double open_unit_interval(std::uint64_t bits) {
-  return (static_cast<double>(bits >> 11) + 0.5) * 0x1p-53;
+  return (static_cast<double>(bits >> 12) + 0.5) * 0x1p-52;
 }
 
 }  // namespace

@@ -162,6 +162,8 @@ for option in save dump-gradients log; do
     on 2 "${matrices[@]}" --steps 1 "--$option" "$scratch/nowhere/file"
   refuses "a folder as --$option" "$(basename "$scratch")" on 2 "${matrices[@]}" --steps 1 "--$option" "$scratch"
 done
+refuses "one file for two outputs" "same name.*found .*/c twice" on 2 "${matrices[@]}" --steps 1 \
+  --save "$scratch/c" --log "$scratch/c"
 refuses "bad input after a good --save" "--lr" on 2 "${matrices[@]}" --lr x --save "$scratch/b.safetensors"
 passes "leaves the file as it was" cmp "$scratch/a.safetensors" "$scratch/b.safetensors"
 refuses "a config that isn't there" "--config .*nowhere.toml" on 2 train mlp --config "$scratch/nowhere.toml"

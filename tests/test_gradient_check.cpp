@@ -55,6 +55,22 @@ TEST_CASE("gradients of different shapes cannot be compared") {
   CHECK(harness::error_of([] { gradient_error(Tensor(2, 3), Tensor(3, 2)); }) != "");
 }
 
+TEST_CASE("a part of a tensor is judged by the scale of the whole") {
+  Tensor want = Tensor::zeros(2, 2), got = Tensor::zeros(2, 2);
+  want(0, 0) = 1;
+  got(0, 0) = 2;
+  CHECK(gradient_error(got, want).relative == 1);
+  CHECK(gradient_error(got, want, 4).relative == 0.25);
+  CHECK(gradient_error(got, want, 0.5).relative == 1);
+}
+
+RANKS_TEST_CASE("the largest error of all ranks is NaN if any is", "1 2 3 4") {
+  const int last = world.size() - 1;
+  CHECK(largest_error(world, world.rank() == last ? 0.5 : 0.25) == 0.5);
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  CHECK(std::isnan(largest_error(world, world.rank() == last ? nan : 1)));
+}
+
 #ifdef COLONNADE_DOUBLE
 
 TEST_CASE("central differences find the gradient of a known function and put x back") {

@@ -85,7 +85,7 @@ RANKS_TEST_CASE("the initial model is the same for every number of ranks, bit fo
   }
 }
 
-TEST_CASE("layers and shards of the initial model differ, and its scale is the global fan-in's") {
+TEST_CASE("layers of the initial model differ, and their scale is the fan-in's") {
   ProcessGroup alone = ProcessGroup::self();
   const Mlp model(alone, {.widths = {400, 400, 400}, .bias = false});
   const Tensor& first = model.parameters()[0]->value;

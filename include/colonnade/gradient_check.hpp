@@ -6,7 +6,7 @@
 // of the order eps^(2/3), 4e-11, times the size of L''' and L. Gradients here are 1e-4 to 1 of the
 // loss's size, so a right backward comes out below 1e-6 relative to the largest element of its
 // tensor. A wrong one is off by a factor or a term, and the closest miss known, the derivative of
-// the other GELU, by 3e-4. gradient_tolerance sits between.
+// the other GELU, by a few 1e-4. gradient_tolerance sits between.
 #pragma once
 
 #include <functional>
@@ -21,7 +21,7 @@ inline constexpr double gradient_tolerance = 1e-6;
 
 /// How far a gradient is from the wanted one, and where it is farthest.
 struct GradientError {
-  double relative = 0;  // largest |got - want| over the largest |want|; NaN if any number is
+  double relative = 0;  // largest |got - want| over the scale; NaN if any number is
   Index row = 0;
   Index col = 0;
   double got = 0;
@@ -33,9 +33,14 @@ struct GradientError {
   std::string text() const;
 };
 
-/// Compares two gradients of one shape. Where all of `want` is zero, `got` must be too (else
-/// infinity).
-GradientError gradient_error(ConstMatrixView got, ConstMatrixView want);
+/// Compares two gradients of one shape. The error is relative to the largest |want|, or to `scale`
+/// if that is larger: the largest of the whole tensor where only a part is compared. Where both are
+/// zero, `got` must be too (else infinity).
+GradientError gradient_error(ConstMatrixView got, ConstMatrixView want, double scale = 0);
+
+/// The largest of the errors that the ranks found; NaN if any is, which a max alone would lose.
+/// Collective.
+double largest_error(ProcessGroup& group, double error);
 
 /// dL/dx for each element of x, which is changed and put back. `loss` evaluates L at the present x.
 Tensor numerical_gradient(MatrixView x, const std::function<double()>& loss);

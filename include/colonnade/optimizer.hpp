@@ -1,9 +1,8 @@
-// AdamW, each rank with the moments of its own shards, and the schedule of its learning rate.
+// AdamW, each rank with the moments of its own shards.
 #pragma once
 
 #include <cstdint>
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include "colonnade/parameter.hpp"
@@ -18,22 +17,6 @@ struct AdamWOptions {
   double beta2 = 0.999;
   double eps = 1e-8;
   bool decay_bias = false;
-};
-
-enum class ScheduleKind { constant, cosine };
-std::string_view to_string(ScheduleKind kind);
-ScheduleKind schedule_from(std::string_view name);
-
-/// The factor of the learning rate in each of `steps` steps: linear from 1/warmup up to 1 over the
-/// first `warmup` steps, then 1, or half a cosine from 1 that would reach 0 in the step after the
-/// last.
-struct Schedule {
-  ScheduleKind kind = ScheduleKind::constant;
-  std::int64_t warmup = 0;
-  std::int64_t steps = 0;
-
-  /// `step` counts from 0.
-  double factor(std::int64_t step) const;
 };
 
 inline namespace COLONNADE_PRECISION {

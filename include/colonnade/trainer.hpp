@@ -9,6 +9,7 @@
 #include "colonnade/mlp.hpp"
 #include "colonnade/optimizer.hpp"
 #include "colonnade/process_group.hpp"
+#include "colonnade/schedule.hpp"
 
 namespace colonnade {
 

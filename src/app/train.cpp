@@ -1,9 +1,11 @@
 // `colonnade train mlp`: data, model, loop, files, summary.
-#include <chrono>
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "app/commands.hpp"
 #include "app/progress.hpp"
@@ -70,8 +72,20 @@ Data load_data(const TrainOptions& options) {
   return data;
 }
 
+/// Finds outputs that can't be written before the work is done; leaves what is there as it is.
 void check_outputs(const TrainOptions& options) {
+  std::vector<std::string> paths;
   for (const std::string& path : {options.save, options.dump_gradients, options.log}) {
+    if (!path.empty()) paths.push_back(path);
+  }
+  std::sort(paths.begin(), paths.end());
+  const auto twice = std::adjacent_find(paths.begin(), paths.end());
+  if (twice != paths.end()) {
+    throw Error("two outputs have the same name",
+                {.wanted = "another file for each of --save, --dump-gradients and --log",
+                 .found = *twice + " twice"});
+  }
+  for (const std::string& path : {options.save, options.dump_gradients}) {
     if (!path.empty()) check_writable(path);
   }
 }
@@ -117,11 +131,7 @@ void print_summary(ProcessGroup& world, const Mlp& model, const Totals& totals) 
 
 /// Runs the trainer with its reports going to the screen and the log, both rank 0's.
 Totals train(ProcessGroup& world, Trainer& trainer, const TrainOptions& options,
-             Index samples_per_epoch) {
-  std::optional<RunLog> log;
-  collectively(world, [&] {
-    if (world.rank() == 0 && !options.log.empty()) log.emplace(options.log);
-  });
+             Index samples_per_epoch, std::optional<RunLog>& log) {
   std::optional<Progress> progress;
   if (world.rank() == 0) {
     const bool redraw =
@@ -156,11 +166,15 @@ int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions&
     if (world.rank() == 0) check_outputs(options);
   });
   if (!options.load.empty()) load_parameters(world, *model, options.load);
+  std::optional<RunLog> log;  // last of all: it is the one output that starts anew at once
+  collectively(world, [&] {
+    if (world.rank() == 0 && !options.log.empty()) log.emplace(options.log);
+  });
   print_start(world, device, *model, data);
 
   AdamW optimizer(model->parameters(), options.adamw);
   Trainer trainer(world, *model, optimizer, *data.train, data.test.get(), options.trainer);
-  const Totals totals = train(world, trainer, options, data.train->samples());
+  const Totals totals = train(world, trainer, options, data.train->samples(), log);
 
   if (!options.save.empty()) save_parameters(world, *model, options.save);
   if (!options.dump_gradients.empty()) save_gradients(world, *model, options.dump_gradients);

@@ -25,14 +25,10 @@ void accumulate_gradients(Mlp& model, const Tensor& x, const Tensor& t) {
                  MeanSquare::backward(y, t, model.output_columns(), model.memory()));
 }
 
-/// The largest over all ranks; NaN on any rank stays NaN, which a max alone would lose.
-double largest(ProcessGroup& group, double value) {
-  double result = 0;
-  for (const double other : group.all_gather(value)) {
-    if (!(other <= result)) result = other;
-    if (std::isnan(result)) break;
-  }
-  return result;
+double largest_element(const Tensor& tensor) {
+  double largest = 0;
+  for (Index i = 0; i < tensor.size(); ++i) largest = std::max(largest, std::abs(tensor.data()[i]));
+  return largest;
 }
 
 }  // namespace
@@ -53,9 +49,11 @@ GradientProof prove_gradients(ProcessGroup& group, const MlpOptions& options, In
     Parameter& all = *whole.parameters()[i];
     const Tensor differences =
         numerical_gradient(all.value.columns(part.owned), [&] { return loss_of(whole, x, t); });
-    const double from_differences = largest(group, gradient_error(part.grad, differences).relative);
-    const double from_one_rank =
-        largest(group, gradient_error(part.grad, all.grad.columns(part.owned)).relative);
+    const double scale = largest_element(all.grad);
+    const double from_differences =
+        largest_error(group, gradient_error(part.grad, differences, scale).relative);
+    const double from_one_rank = largest_error(
+        group, gradient_error(part.grad, all.grad.columns(part.owned), scale).relative);
     if (!(from_differences <= proof.against_differences)) {
       proof.against_differences = from_differences;
       proof.farthest = part.name;

@@ -7,7 +7,7 @@
 
 int main(int argc, char** argv) {
   using namespace colonnade;
-  return bench::run(argc, argv, "seed's job: 2 x 32, 4 layers", [](ProcessGroup& world) {
+  return bench::run(argc, argv, "original job: 2 x 32, 4 layers", [](ProcessGroup& world) {
     const MlpOptions shape{
         .widths = {32, 32, 32, 32, 32}, .activate_last = true, .bias = false, .seed = 0};
     bench::require(prove_gradients(world, shape, 2).holds(), "gradients");

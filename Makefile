@@ -99,11 +99,11 @@ shellcheck:
 
 lint: format-check shellcheck $(tidy_stamps) ## check format, C++ (clang-tidy) and scripts
 
-install: $(program) $(library) ## install headers, library, program and colonnade.pc under PREFIX
+install: $(program) $(library) $(proof_library) ## install headers, library, program and colonnade.pc under PREFIX
 	@install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin include/colonnade lib/pkgconfig)
 	@install -m 755 $(program) $(DESTDIR)$(PREFIX)/bin
 	@install -m 644 $(wildcard include/colonnade/*.hpp) $(DESTDIR)$(PREFIX)/include/colonnade
-	@install -m 644 $(library) $(DESTDIR)$(PREFIX)/lib
+	@install -m 644 $(library) $(proof_library) $(DESTDIR)$(PREFIX)/lib
 	@sed -e 's|@VERSION@|$(shell sed -n 's/.* version = "\(.*\)";/\1/p' include/colonnade/version.hpp)|' \
 	  -e 's|@PREFIX@|$(PREFIX)|' -e 's|@SCALAR@|$(SCALAR)|' \
 	  -e 's|@CFLAGS@|$(public_defines)|' -e 's|@LIBS@|$(libraries) -fopenmp|' colonnade.pc.in \

@@ -62,14 +62,18 @@ class SelfTransport final : public Transport {
 };
 
 void check_pieces(std::span<const Range> pieces, Index unit, Index count, int ranks) {
-  const Index covered = pieces.empty() ? 0 : pieces.back().end * unit;
-  if (static_cast<int>(pieces.size()) != ranks || covered != count) {
-    throw Error(
-        "pieces of a collective don't fit its buffer",
-        {.wanted = std::to_string(ranks) + " pieces, " + std::to_string(count) + " elements",
-         .found =
-             std::to_string(pieces.size()) + " pieces, " + std::to_string(covered) + " elements"});
+  Index covered = 0;  // up to the first gap, overlap or negative length
+  for (const Range piece : pieces) {
+    if (piece.begin != covered || piece.end < piece.begin) break;
+    covered = piece.end;
   }
+  const bool whole = pieces.empty() || covered == pieces.back().end;
+  if (static_cast<int>(pieces.size()) == ranks && whole && covered * unit == count) return;
+  throw Error("pieces of a collective don't fit its buffer",
+              {.wanted = std::to_string(ranks) + " pieces without gaps, " + std::to_string(count) +
+                         " elements",
+               .found = std::to_string(pieces.size()) + " pieces, " +
+                        std::to_string(covered * unit) + " elements without a gap"});
 }
 
 Index bytes_of(Index count, DataType type) {

@@ -20,7 +20,12 @@ std::string render_duration(double seconds) {
   if (seconds < 1e-3) return formatted("%.2fus", seconds * 1e6);
   if (seconds < 1) return formatted("%.2fms", seconds * 1e3);
   if (seconds < 120) return formatted("%.2fs", seconds);
+  return render_whole_seconds(seconds);
+}
+
+std::string render_whole_seconds(double seconds) {
   const auto whole = std::llround(seconds);
+  if (whole < 120) return formatted("%llds", whole);
   if (whole < 3600) return formatted("%lldm%02llds", whole / 60, whole % 60);
   return formatted("%lldh%02lldm", whole / 3600, whole % 3600 / 60);
 }

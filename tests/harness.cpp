@@ -22,6 +22,7 @@
 #include <thread>
 #include <vector>
 
+#include "colonnade/backend.hpp"
 #include "colonnade/mpi.hpp"
 
 namespace harness {
@@ -251,6 +252,7 @@ int run_all(int argc, char** argv) {
 }  // namespace harness
 
 int main(int argc, char** argv) {
+  colonnade::prepare_backend(argv);  // so that what is tested is what the program runs
   colonnade::MpiSession session(argc, argv);
   colonnade::ProcessGroup control = session.world();
   harness::state.session = &session;

@@ -56,7 +56,7 @@ for ranks in 1 2 3; do
 done
 prints "regression on matrices" "^samples/s" on 2 "${matrices[@]}" --steps 5 --batch 4
 prints "the summary" "^sent by each rank .* B .* B$" on 2 "${matrices[@]}" --steps 1
-prints "a redrawn progress line" "left" on 2 "${matrices[@]}" --steps 3 --progress line
+prints "a redrawn progress line" "step 3/3" on 2 "${matrices[@]}" --steps 3 --progress line
 prints "all the other options" "^peak memory" on 2 "${matrices[@]}" --steps 4 --batch 2 --seed 3 \
   --activation gelu-erf --activate-last --no-bias --lr 0.01 --weight-decay 0 --beta1 0.8 --beta2 0.9 \
   --eps 1e-6 --decay-bias --schedule cosine --warmup 2 --no-shuffle --no-bind --progress plain

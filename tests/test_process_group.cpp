@@ -266,6 +266,16 @@ RANKS_TEST_CASE("pieces that don't fit are refused on every rank and not counted
   CHECK(error_of([&] {
           world.reduce_scatter(std::span<const float>(one_short), std::span(whole), cut.ranges());
         }).starts_with(wrong_pieces));
+  std::vector<float> one_more(whole.size() + 1);
+  CHECK(error_of([&] {
+          world.all_gather(std::span(one_more), cut.ranges());
+        }).starts_with(wrong_pieces));
+  std::vector<Range> gap = cut.ranges();
+  gap.front().begin = 1;
+  CHECK(error_of([&] { world.all_gather(std::span(whole), gap); }).starts_with(wrong_pieces));
+  std::vector<Range> backwards = cut.ranges();
+  backwards.back() = {cut.total(), cut.total() - 2};
+  CHECK(error_of([&] { world.all_gather(std::span(whole), backwards); }).starts_with(wrong_pieces));
   std::vector<float> too_long(3);
   CHECK(
       error_of([&] {

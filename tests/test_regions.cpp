@@ -19,7 +19,7 @@ constexpr Index rows = 3;
 constexpr Index columns = 11;  // uneven on 2, 3 and 4 ranks
 
 /// Another matrix on every rank.
-Tensor matrix_of_rank(const ProcessGroup& group, Index cols, std::string name) {
+Tensor matrix_of_rank(const ProcessGroup& group, Index cols, const std::string& name) {
   return random_matrix(rows, cols, name + std::to_string(group.rank()));
 }
 

@@ -12,6 +12,9 @@ TEST_CASE("durations") {
   CHECK(render_duration(119.5) == "119.50s");
   CHECK(render_duration(200) == "3m20s");
   CHECK(render_duration(3900) == "1h05m");
+  CHECK(render_whole_seconds(0.2) == "0s");
+  CHECK(render_whole_seconds(42.6) == "43s");
+  CHECK(render_whole_seconds(200) == "3m20s");
 }
 
 TEST_CASE("bytes, counts, fixed decimals") {

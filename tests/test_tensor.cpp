@@ -128,7 +128,8 @@ TEST_CASE("shapes that no memory could hold are refused") {
       error_of([] { Tensor(-1, 4); }).starts_with("no tensor can have this shape: found [any, 4]"));
   CHECK_FALSE(error_of([] { Tensor(4, -2); }).empty());
   CHECK_FALSE(error_of([=] { Tensor(huge / 2, 3); }).empty());
-  // The count fits, its bytes do not.
+  // A count that wraps around to 0, and one that fits where its bytes do not.
+  CHECK_FALSE(error_of([] { Tensor(Index{1} << 62, 4); }).empty());
   CHECK_FALSE(error_of([=] { Tensor(huge / 2, 1); }).empty());
 }
 

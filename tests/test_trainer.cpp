@@ -1,12 +1,7 @@
-// The loop around a step: which rows it visits, when it ends, what it reports, and that a step
-// allocates nothing once the first ones have.
-#include <dlfcn.h>
-
+// The loop around a step: which rows it visits, when it ends, what it reports.
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <limits>
-#include <new>
 #include <string>
 #include <vector>
 
@@ -151,91 +146,3 @@ RANKS_TEST_CASE("a loss that is not finite is an agreed error and updates nothin
   CHECK(agreed);
   CHECK(harness::distance(model.parameters()[0]->value, before) == 0);
 }
-
-// --- Allocations -------------------------------------------------------------------------------
-
-namespace {
-
-bool counting = false;
-std::int64_t allocations = 0;
-
-}  // namespace
-
-// Every allocation of this program passes here: operator new, Eigen's temporaries, and the C
-// library's own. Only those whose caller is this program count: what MPI and BLAS do inside is
-// theirs.
-extern "C" void* __libc_malloc(std::size_t bytes);
-extern "C" void* __libc_memalign(std::size_t alignment, std::size_t bytes);
-
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-
-namespace {
-
-bool is_this_program(void* caller) {
-  Dl_info info, self;
-  return dladdr(caller, &info) != 0 &&
-         dladdr(reinterpret_cast<void*>(&is_this_program), &self) != 0 &&
-         info.dli_fbase == self.dli_fbase;
-}
-
-void count(void* caller) {
-  if (counting && is_this_program(caller)) ++allocations;
-}
-
-}  // namespace
-
-extern "C" void* malloc(std::size_t bytes) {
-  count(__builtin_return_address(0));
-  return __libc_malloc(bytes);
-}
-
-void* operator new(std::size_t bytes) {
-  if (counting) ++allocations;
-  if (void* address = __libc_malloc(std::max<std::size_t>(bytes, 1))) return address;
-  throw std::bad_alloc();
-}
-void operator delete(void* address) noexcept {
-  std::free(address);
-}
-void operator delete(void* address, std::size_t) noexcept {
-  std::free(address);
-}
-
-void* operator new(std::size_t bytes, std::align_val_t alignment) {
-  if (counting) ++allocations;
-  if (void* address = __libc_memalign(static_cast<std::size_t>(alignment), bytes)) return address;
-  throw std::bad_alloc();
-}
-void operator delete(void* address, std::align_val_t) noexcept {
-  std::free(address);
-}
-void operator delete(void* address, std::size_t, std::align_val_t) noexcept {
-  std::free(address);
-}
-
-RANKS_TEST_CASE("a training step allocates nothing after the first", "1 2 3 4") {
-  // Widths above Eigen's limit for temporaries on the stack; a short batch among the full ones.
-  Mlp model(world, {.widths = {200, 300, 100, 10}});
-  AdamW optimizer(model.parameters(), {});
-  const Tensor x = random_matrix(96, 200, "x"), t = random_matrix(96, 10, "t");
-  const Tensor short_x = random_matrix(32, 200, "x"), short_t = random_matrix(32, 10, "t");
-  const auto epoch = [&] {
-    for (int i = 0; i < 3; ++i) {
-      training_step(model, optimizer, x.clone(world.memory()), t);
-    }
-    training_step(model, optimizer, short_x.clone(world.memory()), short_t);
-  };
-  epoch();
-  allocations = 0;
-  counting = true;
-  epoch();
-  counting = false;
-  CHECK(allocations == 0);
-  // The counter counts: else the check above could not fail.
-  counting = true;
-  const Tensor one_more(7, 7);
-  counting = false;
-  CHECK(allocations == 1);
-}
-
-#endif

@@ -23,10 +23,6 @@ public_defines := $(strip $(public_defines_$(SCALAR)) $(blas_define))
 # Sanitizers make such mistakes more frequent, so that a warning is no error in their builds.
 quirks := $(if $(findstring clang,$(compiler)),,-Wno-restrict -Wno-maybe-uninitialized)
 quirks += $(if $(SANITIZE),-Wno-uninitialized,$(if $(WERROR),-Werror))
-# g++ 12 takes the undefined registers of its own AVX-512 headers for a mistake wherever Eigen uses them.
-ifeq ($(filter clang%,$(notdir $(firstword $(CXX)))),)
-false_alarms := -Wno-maybe-uninitialized
-endif
 flags := -std=c++20 $(optimization) -fopenmp -Wall -Wextra -Wpedantic $(quirks) \
   -Iinclude -Isrc $(found_cflags) $(blas_define) $(blas_name_$(blas)) $(CXXFLAGS)
 libraries := $(mpi_libs) $(blas_libs)
@@ -57,6 +53,8 @@ app_main := src/app/main.cpp
 library_sources := $(wildcard src/*.cpp src/$(BACKEND)/*.cpp)
 app_sources := $(filter-out $(app_main),$(wildcard src/app/*.cpp))
 proof_sources := $(wildcard src/proof/*.cpp)
+# What proves gradients, with all of the double library that it proves.
+proof_library := $(variant_dir)/double/libcolonnade_proof.a
 test_sources := $(wildcard tests/*.cpp)
 bench_names := $(basename $(notdir $(wildcard bench/*.cpp)))
 
@@ -67,8 +65,7 @@ define scalar_rules
 dir_$1 := $(variant_dir)/$1
 objects_$1 = $$(patsubst %.cpp,$$(dir_$1)/obj/%.o,$$1)
 parts_$1 := $$(dir_$1)/libcolonnade_app.a $$(dir_$1)/libcolonnade.a
-parts_$1 += $(if $(proof_sources),$(variant_dir)/double/libcolonnade_proof.a)
-parts_$1 += $(if $(filter float,$1),$(variant_dir)/double/libcolonnade.a,$$(dir_$1)/libcolonnade.a)
+parts_$1 += $(proof_library)
 
 $$(eval $$(call keep,$$(dir_$1)/command,$(compiler): $(CXX) $(flags) $$(public_defines_$1) $(libraries)))
 
@@ -106,7 +103,7 @@ $(dir_$1)/$2: $(call objects_$1,$3) $(parts_$1) $(dir_$1)/obj/$2.members
 endef
 
 $(foreach scalar,$(scalars),$(eval $(call scalar_rules,$(scalar))))
-$(eval $(call archive_rule,$(variant_dir)/double/libcolonnade_proof.a,$(call objects_double,$(proof_sources))))
+$(eval $(call archive_rule,$(proof_library),$(call objects_double,$(proof_sources) $(library_sources))))
 
 library := $(variant_dir)/$(SCALAR)/libcolonnade.a
 program := $(variant_dir)/$(SCALAR)/colonnade

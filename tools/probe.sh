@@ -14,7 +14,7 @@ if [ -n "$missing" ]; then
   if [ "$on_missing" = install ]; then
     tools/deps.sh install "$2"
   else
-    echo "missing: ${missing//$'\n'/ }; \`make deps\` installs it" >&2
+    echo "missing: ${missing//$'\n'/ }; \`make deps\` installs what is missing" >&2
     exit 1
   fi
 fi

@@ -38,10 +38,7 @@ std::vector<TimedStep> train(Mlp& model, const Tensor& x, const DemoOptions& opt
 }
 
 void print_steps(const std::vector<TimedStep>& steps) {
-  // A long run shows its beginning and its end.
-  constexpr std::size_t shown = 10;
   for (std::size_t i = 0; i < steps.size(); ++i) {
-    if (i >= shown && i + 1 < steps.size()) continue;
     std::printf("step %3zu  loss %.6f  %s\n", i + 1, steps[i].loss,
                 render_duration(steps[i].seconds).c_str());
   }

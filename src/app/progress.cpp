@@ -29,11 +29,11 @@ void Progress::show(const StepReport& report) {
   std::string epoch = std::to_string(report.epoch);
   if (epochs_ > 0) epoch += "/" + std::to_string(epochs_);
   if (redraw_) std::printf("\r\033[K");
-  std::printf("epoch %s  %3.0f%%  step %lld/%lld  loss %.6f  %s samples/s  %s left", epoch.c_str(),
+  std::printf("epoch %s  %3.0f%%  step %lld/%lld  loss %.6f  %s samples/s", epoch.c_str(),
               100 * share, static_cast<long long>(report.step),
               static_cast<long long>(report.total_steps), report.loss,
-              render_count(static_cast<std::int64_t>(speed)).c_str(),
-              render_duration(left).c_str());
+              render_count(static_cast<std::int64_t>(speed)).c_str());
+  if (steps_left > 0) std::printf("  %s left", render_whole_seconds(left).c_str());
   if (!redraw_) std::printf("\n");
   line_drawn_ = redraw_;
   std::fflush(stdout);

@@ -32,7 +32,7 @@ struct DemoOptions {
   Index batch = 2;
   Index width = 32;
   Index layers = 4;
-  std::int64_t steps = 10;
+  std::int64_t steps = 20;
   double learning_rate = 1e-3;
   std::uint64_t seed = 0;
 };

@@ -1,6 +1,5 @@
 #include "colonnade/error.hpp"
 
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -8,7 +7,7 @@ namespace colonnade {
 
 namespace {
 
-std::atomic<int> error_rank = 0;
+thread_local int error_rank = 0;
 
 std::string one_line(const std::string& message, const ErrorDetails& details, SourceLine where) {
   std::string line = message;

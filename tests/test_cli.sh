@@ -48,6 +48,15 @@ for ranks in 1 2 3 4; do
   prints "every rank of $ranks prints its line" \
     "Rank $((ranks - 1)): forward pass produced activations 2x32\[0.0634\.\.\.\]" on $ranks demo --steps 1
 done
+for ranks in 1 2 5 8; do
+  prints "the demo proves itself on $ranks threads" "the gradients are right" \
+    "$COLONNADE" demo --ranks "$ranks" --steps 2
+done
+prints "threads are ranks like others" "Rank 4: forward pass produced activations 2x32\[0.0634" \
+  "$COLONNADE" demo --ranks 5 --steps 1
+prints "training on threads" "^sent by each rank( [0-9.]+ B){3}$" \
+  "$COLONNADE" "${mlp[@]}" --inputs "$scratch/x.npy" --targets "$scratch/x.npy" --widths 3,5,3 \
+  --steps 1 --ranks 3
 prints "the demo needs no mpiexec" "the gradients are right" "$COLONNADE" demo
 prints "the demo takes other sizes" "3x10\[" on 3 demo --batch 3 --width 10 --layers 2 --lr 0.01 --seed 5
 
@@ -172,6 +181,10 @@ refuses "an unknown option in a config" "bogus.toml: unknown option 'bogus'" \
   on 2 train mlp --config "$scratch/bogus.toml"
 echo 'batch = 0' >"$scratch/zero.toml"
 refuses "a bad value in a config" "zero.toml: --batch: wanted" on 2 "${matrices[@]}" --config "$scratch/zero.toml"
+refuses "threads under mpiexec" "--ranks doesn't go with mpiexec" on 2 demo --ranks 2
+refuses "0 ranks" "--ranks: wanted a whole number from 1" "$COLONNADE" demo --ranks 0
+refuses "bad input on threads" "nowhere/train-images" \
+  "$COLONNADE" "${mlp[@]}" --data "$scratch/nowhere" --widths 4,3 --ranks 3
 refuses "a demo narrower than its ranks" "cannot cut the outputs of layers.0 among 3 ranks" on 3 demo --width 2
 
 # --- A rank that dies takes the job with it ----------------------------------------------------------

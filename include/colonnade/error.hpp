@@ -47,7 +47,7 @@ class Error : public std::runtime_error {
   bool agreed_ = false;
 };
 
-/// The rank that errors of this process are tagged with; set once by whoever joins a world.
+/// The rank that errors of this thread are tagged with; set once by whoever joins a world.
 void set_error_rank(int rank);
 
 /// The message of the operating system for the present errno, for `found` of an error.

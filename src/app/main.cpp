@@ -1,7 +1,9 @@
 // Joins the world, reads the command line, runs the command. The only place that catches errors: an
 // agreed one is printed by one rank and all end in order; a rank that fails alone ends the job.
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,14 +11,14 @@
 #include "app/options.hpp"
 #include "colonnade/backend.hpp"
 #include "colonnade/mpi.hpp"
+#include "colonnade/spawn.hpp"
 
 namespace {
 
 using namespace colonnade;
+using Arguments = std::vector<std::string>;
 
-int run(ProcessGroup& world, const std::vector<std::string>& arguments) {
-  app::CommandLine line;
-  collectively(world, [&] { line = app::parse_command_line(arguments); });
+int run_command(ProcessGroup& world, const app::CommandLine& line) {
   if (line.command == app::Command::print) {
     if (world.rank() == 0) std::fputs(line.text.c_str(), stdout);
     return 0;
@@ -32,25 +34,66 @@ int run(ProcessGroup& world, const std::vector<std::string>& arguments) {
   }
 }
 
+void print_error(const std::exception& error) {
+  std::fflush(stdout);
+  std::fprintf(stderr, "colonnade: %s\n", error.what());
+}
+
+/// Every rank a process that mpiexec started, or this process alone.
+int run_on_processes(int& argc, char**& argv, const Arguments& arguments) {
+  MpiSession mpi(argc, argv);
+  ProcessGroup world = mpi.world();
+  try {
+    app::CommandLine line;
+    collectively(world, [&] {
+      line = app::parse_command_line(arguments);
+      if (line.ranks > 0) {
+        throw Error("--ranks doesn't go with mpiexec", {.hint = "leave one of them out"});
+      }
+    });
+    return run_command(world, line);
+  } catch (const std::exception& error) {
+    const auto* ours = dynamic_cast<const Error*>(&error);
+    const bool agreed = ours != nullptr && ours->is_agreed();
+    if (!agreed || world.rank() == 0) print_error(error);
+    if (!agreed && world.size() > 1) mpi.abort(1);
+    return 1;
+  }
+}
+
+/// Every rank a thread of this process.
+int run_on_threads(const app::CommandLine& line) {
+  int exit_code = 0;
+  spawn(line.ranks, [&](ProcessGroup& world) {
+    const int result = run_command(world, line);
+    if (world.rank() == 0) exit_code = result;
+  });
+  return exit_code;
+}
+
+/// The command line if it asks for ranks as threads and there are no others. One that can't be read
+/// doesn't: the ranks of MPI read it again and agree on what is wrong with it.
+std::optional<app::CommandLine> line_with_ranks(const Arguments& arguments) {
+  const char* started_by_mpiexec = std::getenv("PMI_SIZE");
+  if (started_by_mpiexec != nullptr && std::string(started_by_mpiexec) != "1") return std::nullopt;
+  try {
+    app::CommandLine line = app::parse_command_line(arguments);
+    if (line.ranks > 0) return line;
+  } catch (const std::exception&) {
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   prepare_backend(argv);
   try {
-    MpiSession mpi(argc, argv);
-    ProcessGroup world = mpi.world();
-    try {
-      return run(world, std::vector<std::string>(argv + 1, argv + argc));
-    } catch (const std::exception& error) {
-      const auto* ours = dynamic_cast<const Error*>(&error);
-      const bool agreed = ours != nullptr && ours->is_agreed();
-      std::fflush(stdout);
-      if (!agreed || world.rank() == 0) std::fprintf(stderr, "colonnade: %s\n", error.what());
-      if (!agreed && world.size() > 1) mpi.abort(1);
-      return 1;
-    }
+    const Arguments arguments(argv + 1, argv + argc);
+    if (const auto line = line_with_ranks(arguments)) return run_on_threads(*line);
+    return run_on_processes(argc, argv, arguments);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "colonnade: %s\n", error.what());
+    print_error(error);
     return 1;
   }
 }

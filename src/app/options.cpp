@@ -15,7 +15,13 @@ namespace {
 constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t largest_size = std::int64_t{1} << 31;
 
-void add_device_options(CLI::App& command, DeviceOptions& device) {
+void add_device_options(CLI::App& command, CommandLine& line) {
+  DeviceOptions& device = line.device;
+  command
+      .add_option("--ranks", line.ranks,
+                  "run this many ranks as threads of one process, without mpiexec")
+      ->check(whole_number(1, 1024))
+      ->default_str("");
   command
       .add_option("--threads", device.threads,
                   "OpenMP threads of each rank (default: cores of the node / ranks on it)")
@@ -130,14 +136,14 @@ class Parser {
     add_trainer_options(*train_mlp_, line.train.trainer);
     add_optimizer_options(*train_mlp_, line.train.adamw);
     add_file_options(*train_mlp_, line.train);
-    add_device_options(*train_mlp_, line.device);
+    add_device_options(*train_mlp_, line);
 
     demo_ = app_.add_subcommand("demo", "the smallest tensor-parallel job; proves its gradients");
     add_demo_options(*demo_, line.demo);
-    add_device_options(*demo_, line.device);
+    add_device_options(*demo_, line);
 
     info_ = app_.add_subcommand("info", "version, build, libraries, ranks and binding");
-    add_device_options(*info_, line.device);
+    add_device_options(*info_, line);
   }
 
   /// Fills the fields. Returns the text that was asked for instead, of help or version.

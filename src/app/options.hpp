@@ -45,6 +45,7 @@ struct CommandLine {
   TrainOptions train;
   DemoOptions demo;
   DeviceOptions device;
+  int ranks = 0;  // as threads of this process; 0 for the ranks that mpiexec started
 };
 
 /// Throws Error, one line that names the option, for anything it can't take.

@@ -146,15 +146,14 @@ class MpiTransport final : public Transport {
       const T* piece = send + offsets_[static_cast<std::size_t>(to)];
       const Index send_count = counts_[static_cast<std::size_t>(to)];
       for (Index begin = 0; begin < std::max(send_count, own_count); begin += block) {
-        // Pieces differ in length: whoever has nothing left must send nothing, not an empty
-        // message, for the other side doesn't wait for one.
-        const Index sending = std::min(block, send_count - begin);
-        const Index receiving = std::min(block, own_count - begin);
+        const Index sending = std::clamp(send_count - begin, Index{0}, block);
+        const Index receiving = std::clamp(own_count - begin, Index{0}, block);
+        // Pieces differ in length. A side with nothing left takes no part: nobody waits for an
+        // empty message of it.
         check_mpi(
-            MPI_Sendrecv(sending > 0 ? piece + begin : piece,
-                         static_cast<int>(std::max(sending, Index{0})), mpi_type(type),
-                         sending > 0 ? to : MPI_PROC_NULL, 0, received,
-                         static_cast<int>(std::max(receiving, Index{0})), mpi_type(type),
+            MPI_Sendrecv(piece + std::min(begin, send_count), static_cast<int>(sending),
+                         mpi_type(type), sending > 0 ? to : MPI_PROC_NULL, 0, received,
+                         static_cast<int>(receiving), mpi_type(type),
                          receiving > 0 ? from : MPI_PROC_NULL, 0, communicator_, MPI_STATUS_IGNORE),
             "MPI_Sendrecv");
         for (Index i = 0; i < receiving; ++i) receive[begin + i] += received[i];

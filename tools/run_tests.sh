@@ -19,6 +19,9 @@ export OPENBLAS_NUM_THREADS=1
 # MPI asks hwloc for the machine's shape, and hwloc loads plug-ins for graphics cards, which leak and
 # are unloaded before LeakSanitizer could tell whose leaks they are. No test needs them.
 export HWLOC_PLUGINS_PATH=/nonexistent
+# UCX, below MPI, hooks into the memory calls of threads at a time when ThreadSanitizer has already
+# taken them down.
+export UCX_MEM_EVENTS=no
 export UBSAN_OPTIONS=print_stacktrace=1
 # For the scripts: the programs they try.
 export COLONNADE=$variant/float/colonnade

@@ -47,7 +47,7 @@ endif
 ifeq ($(filter $(BLAS),auto openblas blis eigen),)
 $(error BLAS=$(BLAS) is unknown; wanted auto, openblas, blis or eigen)
 endif
-ifneq ($(filter-out address undefined thread,$(subst $(comma), ,$(SANITIZE))),)
+ifeq ($(filter none address undefined thread address$(comma)undefined,$(or $(SANITIZE),none)),)
 $(error SANITIZE=$(SANITIZE) is unknown; wanted address, undefined, address$(comma)undefined or thread)
 endif
 

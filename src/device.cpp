@@ -76,7 +76,7 @@ Device choose_device(ProcessGroup& world, const DeviceOptions& options) {
   device.threads = options.threads > 0 ? options.threads : fair_share;
   if (!shared) {
     device.bound = true;
-  } else if (options.bind && device.node_size * device.threads <= cores) {
+  } else if (options.bind && device.node_size * device.threads == cores) {
     const auto first = device.cores.begin() + device.node_rank * device.threads;
     const std::vector<int> own(first, first + device.threads);
     device.bound = bind_to(own);

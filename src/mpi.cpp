@@ -6,10 +6,13 @@
 #include <mpi.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
+#include <cstdio>
 #include <cstdlib>
 #include <limits>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -201,6 +204,9 @@ ProcessGroup MpiSession::world() {
 }
 
 void MpiSession::abort(int exit_code) {
+  // MPI ends this process before mpiexec may have read what it said last.
+  std::fflush(nullptr);
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
   MPI_Abort(MPI_COMM_WORLD, exit_code);
   std::abort();
 }

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstring>
 #include <exception>
+#include <new>
 #include <string>
 
 namespace colonnade {
@@ -157,6 +158,10 @@ void collectively(ProcessGroup& group, const std::function<void()>& work) {
   bool failed = false;
   try {
     work();
+  } catch (const std::bad_alloc&) {
+    failed = true;
+    text =
+        Error("not enough memory", {.hint = "use more nodes or less data, width or batch"}).what();
   } catch (const std::exception& error) {
     failed = true;
     text = error.what();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -14,15 +15,23 @@
 
 namespace colonnade::inline COLONNADE_PRECISION {
 
+namespace {
+
+/// A loss is computed from y, which is replicated: every rank finds it not finite, or none.
+void check_finite(double loss, const std::string& which) {
+  if (std::isfinite(loss)) return;
+  const Error error("the " + which + " is no longer finite",
+                    {.found = std::to_string(loss), .hint = "try a smaller --lr or a --warmup"});
+  throw Error::agreed(error.what());
+}
+
+}  // namespace
+
 double training_step(Mlp& model, AdamW& optimizer, Tensor x, ConstMatrixView t, double factor) {
   model.zero_grad();
   auto [y, cache] = model.forward(std::move(x));
   const double loss = MeanSquare::forward(y, t);
-  if (!std::isfinite(loss)) {
-    const Error error("the loss is no longer finite",
-                      {.found = std::to_string(loss), .hint = "try a smaller --lr or --warmup"});
-    throw Error::agreed(error.what());
-  }
+  check_finite(loss, "loss");
   Tensor dy = MeanSquare::backward(y, t, model.output_columns(), model.memory());
   y = Tensor();  // its memory serves backward
   model.backward(std::move(cache), std::move(dy));
@@ -61,6 +70,7 @@ Evaluation evaluate(const Mlp& model, const Dataset& data, Index batch) {
   const double samples = static_cast<double>(data.samples());
   Evaluation result;
   result.loss = squared_error / (samples * static_cast<double>(data.targets()));
+  check_finite(result.loss, "test loss");
   if (data.has_classes()) result.accuracy = static_cast<double>(right) / samples;
   return result;
 }
@@ -76,7 +86,10 @@ Trainer::Trainer(ProcessGroup& group, Mlp& model, AdamW& optimizer, const Datase
   const std::int64_t steps_an_epoch = (train.samples() + options.batch - 1) / options.batch;
   std::int64_t steps = options.steps;
   if (options.epochs > 0) {
-    const std::int64_t in_epochs = options.epochs * steps_an_epoch;
+    std::int64_t in_epochs = 0;
+    if (__builtin_mul_overflow(options.epochs, steps_an_epoch, &in_epochs)) {
+      in_epochs = std::numeric_limits<std::int64_t>::max();  // more than anyone will wait for
+    }
     steps = steps > 0 ? std::min(steps, in_epochs) : in_epochs;
   }
   schedule_ = {.kind = options.schedule, .warmup = options.warmup, .steps = steps};

@@ -40,6 +40,18 @@ prints "help of a command" "--decay-bias" on 2 train mlp --help
 prints "the version" "^colonnade [0-9]+\.[0-9]+\.[0-9]+$" "$COLONNADE" --version
 prints "info" "^ranks +2$" on 2 info
 prints "info names each rank's cores and threads" "rank 1: .*core.*, 1 thread" on 2 info --threads 1
+cat >"$scratch/bin/cores_of_two_ranks" <<'SCRIPT'
+#!/bin/sh
+taskset -c 0,1 on 2 info --threads 1 | sed -n 's/.* core \([0-9]*\) (bound).*/\1/p' | tr '\n' ' '
+SCRIPT
+chmod +x "$scratch/bin/cores_of_two_ranks"
+if [ "$(nproc)" -ge 2 ]; then
+  prints "ranks that fill their cores get one each" "^0 1 $" cores_of_two_ranks
+  prints "OpenMP's own binding doesn't get in the way" "^0 1 $" env OMP_PROC_BIND=true cores_of_two_ranks
+fi
+prints "a decimal number may begin with 0" "step 8/8" on 2 "${matrices[@]}" --steps 08
+prints "a run that would never end, ended by its steps" "step 2/2" \
+  on 2 "${matrices[@]}" --epochs 9223372036854775807 --steps 2
 prints "threads are those asked for" "rank 0: .*, 2 threads" "$COLONNADE" info --threads 2
 prints "ranks can stay unbound" "\(shared\)" on 2 info --no-bind
 
@@ -98,6 +110,12 @@ prints "a loaded model is the same on any number of ranks" "^same$" awk '
   NR == FNR { first = $1; next }
   { d = ($1 - first) / first; if (d < 1e-5 && d > -1e-5) print "same" }' \
   <(losses "$scratch/loss1") <(losses "$scratch/loss2")
+for seed in 1 2; do
+  passes "the same model with seed $seed" on 2 "${matrices[@]}" --steps 1 --batch 3 --seed "$seed" \
+    --load "$scratch/a.safetensors" --log "$scratch/seed$seed"
+done
+passes "another seed, another order of the samples" \
+  test "$(losses "$scratch/seed1")" != "$(losses "$scratch/seed2")"
 passes "saving without a step changes nothing" on 2 "${matrices[@]}" --steps 1 --lr 0 \
   --load "$scratch/a.safetensors" --save "$scratch/b.safetensors"
 passes "byte for byte, and replaces an older file" cmp "$scratch/a.safetensors" "$scratch/b.safetensors"
@@ -110,8 +128,11 @@ steps = 7
 batch = 3
 shuffle = false
 threads = 1
+save = "$scratch/we#ird.safetensors"  # a comment
+lr = 1e-4
 EOF
 prints "options from a file" "step 7/7" on 2 train mlp --config "$scratch/run.toml"
+passes "strings may hold what else begins a comment" test -e "$scratch/we#ird.safetensors"
 prints "the command line wins over the file" "step 2/2" on 2 train mlp --config "$scratch/run.toml" --steps 2
 
 # --- What is refused: one line from one rank, and every rank ends with an error ------------------------
@@ -122,7 +143,12 @@ refuses "half a command" "no command: wanted mlp; see 'colonnade train --help'" 
 refuses "an unknown option" "unknown argument: --bogus" on 2 train mlp --bogus
 refuses "batch 0" "--batch: wanted a whole number from 1 .*, found '0'" on 2 "${folder[@]}" --batch 0
 refuses "a word for a number" "--epochs: wanted a whole number.*'many'" on 2 "${folder[@]}" --epochs many
-refuses "a negative rate" "--lr: wanted a number of 0 or more, found '-1'" on 2 "${folder[@]}" --lr -1
+refuses "a number that would be octal elsewhere" "found '08x'" on 2 "${folder[@]}" --steps 08x
+refuses "widths with a hole" "--widths: wanted whole numbers .*'4,,3'" on 2 "${mlp[@]}" --data "$images" --widths 4,,3
+refuses "widths twice" "--widths" on 2 "${folder[@]}" --widths 4,3
+refuses "a rate that float can't hold" "--lr: wanted .* at most 1e6, found '1e39'" on 2 "${folder[@]}" --lr 1e39
+refuses "an eps that would be 0" "--eps: wanted a number above 0" on 2 "${folder[@]}" --eps 1e-320
+refuses "a negative rate" "--lr: wanted a number of 0 or more .*found '-1'" on 2 "${folder[@]}" --lr -1
 refuses "a rate that is no number" "--lr: .*'nan'" on 2 "${folder[@]}" --lr nan
 refuses "beta 1" "--beta1: .*below 1, found '1'" on 2 "${folder[@]}" --beta1 1
 refuses "eps 0" "--eps: wanted a number above 0" on 2 "${folder[@]}" --eps 0
@@ -135,7 +161,7 @@ refuses "two kinds of data" "either --data DIR or both" on 2 "${folder[@]}" --in
 refuses "inputs without targets" "either --data" on 2 "${mlp[@]}" --inputs "$scratch/x.npy" --widths 3,2
 refuses "no widths" "--widths" on 2 "${mlp[@]}" --data "$images"
 refuses "one width" "--widths must name the layers" on 2 "${mlp[@]}" --data "$images" --widths 4
-refuses "a width of 0" "--widths: wanted a whole number from 1" on 2 "${mlp[@]}" --data "$images" --widths 4,0,3
+refuses "a width of 0" "--widths: wanted whole numbers from 1" on 2 "${mlp[@]}" --data "$images" --widths 4,0,3
 refuses "a first width that isn't the data's" "wanted first width 4, found 5" \
   on 2 "${mlp[@]}" --data "$images" --widths 5,3
 refuses "a last width that isn't the targets'" "wanted last width 2, found 4" \
@@ -171,14 +197,39 @@ for option in save dump-gradients log; do
     on 2 "${matrices[@]}" --steps 1 "--$option" "$scratch/nowhere/file"
   refuses "a folder as --$option" "$(basename "$scratch")" on 2 "${matrices[@]}" --steps 1 "--$option" "$scratch"
 done
-refuses "one file for two outputs" "same name.*found .*/c twice" on 2 "${matrices[@]}" --steps 1 \
-  --save "$scratch/c" --log "$scratch/c"
+refuses "one file for two outputs" "--log would overwrite the file of --save.*found .*/./c" \
+  on 2 "${matrices[@]}" --steps 1 --save "$scratch/c" --log "$scratch/./c"
+cp "$scratch/x.npy" "$scratch/x.copy"
+ln -s "$scratch/x.npy" "$scratch/link.npy"
+for option in save dump-gradients log; do
+  refuses "data as --$option" "--$option would overwrite the file of --inputs" \
+    on 2 "${matrices[@]}" --steps 1 "--$option" "$scratch/link.npy"
+  refuses "a data set as --$option" "--$option would overwrite the file of --data" \
+    on 2 "${folder[@]}" "--$option" "$images/t10k-labels-idx1-ubyte"
+done
+refuses "the loaded model as --log" "--log would overwrite the file of --load" \
+  on 2 "${matrices[@]}" --steps 1 --load "$scratch/a.safetensors" --log "$scratch/a.safetensors"
+passes "leaves the data as they were" cmp "$scratch/x.npy" "$scratch/x.copy"
+passes "a run may replace the model it loaded" on 2 "${matrices[@]}" --steps 1 --lr 0 \
+  --load "$scratch/b.safetensors" --save "$scratch/b.safetensors"
+mkfifo "$scratch/fifo"
+refuses "a pipe as --log" "fifo" on 2 "${matrices[@]}" --steps 1 --log "$scratch/fifo"
+refuses "a pipe as --config" "fifo" on 2 "${matrices[@]}" --config "$scratch/fifo"
+refuses "a network larger than the machine" "need more memory than node.*wanted at most .*found" \
+  on 2 "${mlp[@]}" --data "$images" --widths 4,2000000,2000000,3
+refuses "a demo that would take long to prove" "--width" on 2 demo --width 2048
 refuses "bad input after a good --save" "--lr" on 2 "${matrices[@]}" --lr x --save "$scratch/b.safetensors"
 passes "leaves the file as it was" cmp "$scratch/a.safetensors" "$scratch/b.safetensors"
-refuses "a config that isn't there" "--config .*nowhere.toml" on 2 train mlp --config "$scratch/nowhere.toml"
+refuses "a config that isn't there" "cannot open .*nowhere.toml" on 2 train mlp --config "$scratch/nowhere.toml"
 echo 'bogus = 1' >"$scratch/bogus.toml"
 refuses "an unknown option in a config" "bogus.toml: unknown option 'bogus'" \
   on 2 train mlp --config "$scratch/bogus.toml"
+printf '[train]\nbatch = 2\n' >"$scratch/section.toml"
+refuses "a section in a config" "section.toml, line 1: 'train' cannot be an option" \
+  on 2 train mlp --config "$scratch/section.toml"
+printf 'batch = 2\nbatch = 3\n' >"$scratch/twice.toml"
+refuses "a config that sets an option twice" "twice.toml, line 2 is no TOML" \
+  on 2 train mlp --config "$scratch/twice.toml"
 echo 'batch = 0' >"$scratch/zero.toml"
 refuses "a bad value in a config" "zero.toml: --batch: wanted" on 2 "${matrices[@]}" --config "$scratch/zero.toml"
 refuses "threads under mpiexec" "--ranks doesn't go with mpiexec" on 2 demo --ranks 2
@@ -196,12 +247,12 @@ for _ in $(seq 100); do
   sleep 0.1
 done
 killed_at=$SECONDS
-pkill -KILL -n -f "colonnade train .*--seed 424242"
+pkill -KILL -n -f "colonnade train .*$scratch.*--seed 424242"
 wait "$job"
 status=$?
 took=$((SECONDS - killed_at))
 passes "killing one rank ends the job with an error" test "$status" != 0
 passes "within 5 seconds" test "$took" -le 5
-passes "and leaves no rank behind" sh -c "! pgrep -f 'colonnade trai[n] .*--seed 424242'"
+passes "and leaves no rank behind" sh -c "! pgrep -f 'colonnade trai[n] .*$scratch.*--seed 424242'"
 
 finish

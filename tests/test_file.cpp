@@ -129,6 +129,19 @@ TEST_CASE("a replacement appears as a whole or not at all") {
   CHECK(files_in(folder) == 1);
 }
 
+TEST_CASE("a replacement whose place is taken in the meantime is an error") {
+  const fs::path folder = temporary_folder();
+  const fs::path path = folder / "out";
+  const std::string error = error_of([&] {
+    FileReplacement replacement(path.string());
+    fs::create_directory(path);
+    replacement.commit();
+  });
+  CHECK(lacking(error, {"cannot rename", "out.partial-", "out"}) == "");
+  CHECK(fs::is_directory(path));
+  CHECK(files_in(folder) == 1);
+}
+
 TEST_CASE("a replacement follows a symbolic link and keeps it") {
   const fs::path folder = temporary_folder();
   fs::create_directory(folder / "elsewhere");

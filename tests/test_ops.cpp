@@ -123,6 +123,20 @@ TEST_CASE("activations are stable far from zero") {
   }
 }
 
+TEST_CASE("relu at exactly zero is 0 and so is its derivative") {
+  // Random numbers never hit it. Two columns: zero by itself, and by its bias; 37 rows are several
+  // vectors and a rest.
+  Tensor z = Tensor::zeros(37, 2), y(37, 2), bias = Tensor::zeros(1, 2);
+  for (Index i = 0; i < z.rows(); ++i) z(i, 1) = -1.5;
+  bias(0, 1) = 1.5;
+  activation_forward(Activation::relu, bias, z, y);
+  activation_backward(Activation::relu, random_matrix(37, 2, "dy"), z, {});
+  for (Index i = 0; i < z.size(); ++i) {
+    CHECK(y.data()[i] == 0);
+    CHECK(z.data()[i] == 0);
+  }
+}
+
 TEST_CASE("bias gradients are added to") {
   const Tensor dy = random_matrix(7, 3, "dy");
   Tensor derivative(7, 3), db(1, 3);

@@ -1,8 +1,11 @@
 #include "colonnade/safetensors.hpp"
 
+#include <fcntl.h>
 #include <sys/resource.h>
 
+#include <cerrno>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <limits>
 #include <string>
@@ -11,6 +14,17 @@
 
 #include "files.hpp"
 #include "harness.hpp"
+
+namespace {
+bool renaming_fails = false;
+}
+
+/// Stands before the C library's in the test program: the last moment of a save can fail at will.
+extern "C" int rename(const char* from, const char* to) noexcept {
+  if (!renaming_fails) return renameat(AT_FDCWD, from, AT_FDCWD, to);
+  errno = EIO;
+  return -1;
+}
 
 using colonnade::Index;
 using colonnade::load_safetensors;
@@ -251,4 +265,25 @@ RANKS_TEST_CASE("a save that fails on any rank throws on all and leaves the old 
   const std::string error = save(path, model.slices());
   setrlimit(RLIMIT_FSIZE, &before);
   CHECK(lacking(error, {"cannot write", "found a file-size limit", "ulimit -f"}) == "");
+}
+
+RANKS_TEST_CASE("a save that fails in its last moment throws on all ranks too", "1 2 3 4") {
+  const fs::path folder = temporary_folder(world);
+  const std::string path = (folder / "model.safetensors").string();
+  CutModel model(world.size(), world.rank(), false);
+  model.fill();
+  save_safetensors(world, path, model.slices());
+  const std::string old = read_file(path);
+  model.set_all(0);
+  // One rank renames for all; the others learn of it only by being told.
+  renaming_fails = true;
+  const std::string error = error_of([&] { save_safetensors(world, path, model.slices()); });
+  renaming_fails = false;
+  world.barrier();  // before the files are looked at
+  CHECK(lacking(error, {"cannot rename", "model.safetensors", "Input/output error"}) == "");
+  CHECK(read_file(path) == old);
+  CHECK(files_in(folder) == 1);
+  world.barrier();
+  save_safetensors(world, path, model.slices());
+  CHECK(read_file(path) != old);
 }

@@ -106,6 +106,58 @@ TEST_CASE("reports carry the schedule's learning rate") {
   }
 }
 
+TEST_CASE("the schedule's factor reaches the parameters") {
+  // An AdamW step, its decay included, is proportional to its factor: from the same state, factor
+  // 1/2 moves half as far. The state is the initial one for a warm-up, and for the cosine's middle
+  // that after one whole step.
+  ProcessGroup alone = ProcessGroup::self();
+  const auto run = [&](std::int64_t steps, ScheduleKind kind, std::int64_t warmup) {
+    return Run(alone,
+               {.batch = 10, .epochs = 0, .steps = steps, .schedule = kind, .warmup = warmup});
+  };
+  const Mlp initial(alone, {.widths = {3, 5, 4}});
+  const Run one = run(1, ScheduleKind::constant, 0), two = run(2, ScheduleKind::constant, 0);
+  const Run warm = run(1, ScheduleKind::constant, 2), cosine = run(2, ScheduleKind::cosine, 0);
+  const auto check_half_way = [](const Mlp& from, const Mlp& to, const Mlp& middle) {
+    double moved = 0;
+    for (std::size_t p = 0; p < from.parameters().size(); ++p) {
+      const Tensor& begin = from.parameters()[p]->value;
+      const Tensor& end = to.parameters()[p]->value;
+      const Tensor& half = middle.parameters()[p]->value;
+      for (Index i = 0; i < begin.size(); ++i) {
+        const double way = double{end.data()[i]} - double{begin.data()[i]};
+        moved = std::max(moved, std::abs(way));
+        CHECK(std::abs(double{half.data()[i]} - (double{begin.data()[i]} + way / 2)) <=
+              16 * harness::epsilon);
+      }
+    }
+    CHECK(moved > 5e-4);  // about the learning rate: half of it can't pass for all of it
+  };
+  check_half_way(initial, one.model, warm.model);
+  check_half_way(one.model, two.model, cosine.model);
+}
+
+RANKS_TEST_CASE("evaluation is the mean over samples and outputs, and the largest output wins",
+                "1 2 3 4") {
+  // y = 3 (s / 50) w + b for sample s, of class s % 4. The largest output is 1 up to sample 5 and 2
+  // from 6 on, which is right for samples 1, 5, 6 and 10; the smallest is always 3.
+  const double w[] = {0, 0, 1, 0}, b[] = {0.1, 0.5, 0.17, -0.4};
+  Mlp model(world, {.widths = {3, 4}});
+  for (Parameter* parameter : model.parameters())
+    for (Index j = 0; j < parameter->value.cols(); ++j)
+      for (Index i = 0; i < parameter->value.rows(); ++i)
+        parameter->value(i, j) =
+            static_cast<Scalar>((parameter->is_bias ? b : w)[parameter->owned.begin + j]);
+  double sum = 0;
+  for (int s = 0; s < 11; ++s)
+    for (int j = 0; j < 4; ++j) sum += std::pow(0.06 * s * w[j] + b[j] - (s % 4 == j ? 1 : 0), 2);
+  for (const Index batch : {3, 11}) {
+    const Evaluation got = evaluate(model, NumberedDataset(11), batch);
+    CHECK(std::abs(got.loss - sum / (11 * 4)) <= harness::rounding);
+    CHECK(got.accuracy == 4.0 / 11);
+  }
+}
+
 RANKS_TEST_CASE("evaluation does not depend on the batch size or the ranks", "1 2 3 4") {
   ProcessGroup alone = ProcessGroup::self();
   const NumberedDataset data(11);

@@ -17,7 +17,7 @@ public_defines_double := -DCOLONNADE_DOUBLE
 blas_define := $(if $(filter eigen,$(blas)),,-DEIGEN_USE_BLAS)
 blas_name_openblas := -DCOLONNADE_BLAS_OPENBLAS
 blas_name_blis := -DCOLONNADE_BLAS_BLIS
-public_defines := $(strip $(public_defines_$(SCALAR)) $(blas_define))
+public_defines := $(strip $(public_defines_$(SCALAR)))
 # g++ 12 sees an overlap in "text" + std::to_string(n) that cannot be (its bug 105651), and takes the
 # deliberately undefined registers of its own AVX-512 header for a mistake (105593).
 # Sanitizers make such mistakes more frequent, so that a warning is no error in their builds.

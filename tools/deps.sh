@@ -15,7 +15,7 @@ needs_headers() {
   read -ra flags < <(pkg-config --cflags mpich eigen3 2>/dev/null || echo)
   for pair in 'Eigen/Core libeigen3-dev' 'doctest/doctest.h doctest-dev' \
     'CLI/CLI.hpp libcli11-dev' 'nlohmann/json.hpp nlohmann-json3-dev' \
-    'Random123/philox.h librandom123-dev' 'omp.h libomp-dev'; do
+    'toml++/toml.h libtomlplusplus-dev' 'Random123/philox.h librandom123-dev' 'omp.h libomp-dev'; do
     printf '#if !__has_include(<%s>)\nmissing %s\n#endif\n' "${pair% *}" "${pair#* }"
   done | "${compiler[@]}" -std=c++20 -fopenmp "${flags[@]}" -E -P -x c++ - | sed -n 's/^missing //p'
 }
@@ -37,7 +37,7 @@ list_missing() {
   if command -v "${compiler[0]}" >/dev/null; then
     needs_headers
   else
-    printf '%s\n' doctest-dev libcli11-dev nlohmann-json3-dev librandom123-dev
+    printf '%s\n' doctest-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev librandom123-dev
   fi
 }
 

@@ -5,11 +5,13 @@
 
 namespace colonnade {
 
-/// Call it first in main, before MPI. OpenBLAS chooses its kernels when it is loaded, by processor
-/// model, and on a model newer than itself takes those of a processor without vector units wider
-/// than SSE: a quarter of the speed, without a word. Where that happened, and OPENBLAS_CORETYPE
-/// doesn't say otherwise, this sets the variable to what the processor can do and starts the
-/// program again (execv), once.
+/// Call it first in main, before MPI. Starts the program again (execv), at most once, with an
+/// environment in which two libraries that read it when they are loaded do right:
+/// OpenBLAS chooses its kernels by processor model, and on a model newer than itself takes those of
+/// a processor without vector units wider than SSE: a quarter of the speed, without a word. Then
+/// OPENBLAS_CORETYPE is set to what the processor can do, unless it is set.
+/// OpenMP, told to bind threads (OMP_PROC_BIND and the like), binds every rank of a node to the
+/// same core. These variables are unset; cores are choose_device's.
 void prepare_backend(char** argv);
 
 /// What multiplies matrices: `cpu, OpenBLAS 0.3.21, SkylakeX kernels`.

@@ -10,7 +10,7 @@ namespace colonnade {
 
 struct DeviceOptions {
   int threads = 0;   // OpenMP threads of this rank; 0 for the node's cores over the ranks on it
-  bool bind = true;  // give each rank cores of its own, where there are enough
+  bool bind = true;  // give each rank cores of its own, if the job fills those of the node
 };
 
 struct Device {

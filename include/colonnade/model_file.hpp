@@ -9,7 +9,8 @@
 
 namespace colonnade::inline COLONNADE_PRECISION {
 
-/// Writes all parameters. `path` is replaced as a whole or not at all. Collective.
+/// Writes all parameters. `path` is replaced as a whole or not at all; not at all if a number is
+/// not finite. Collective.
 void save_parameters(ProcessGroup& group, const Mlp& model, const std::string& path);
 
 /// Writes all gradients, as <name>.grad. Collective.

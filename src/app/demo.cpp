@@ -60,6 +60,19 @@ void print_proof(const GradientProof& proof, int ranks) {
       proof.holds() ? "the gradients are right" : "THE GRADIENTS ARE WRONG", proof.tolerance);
 }
 
+/// The proof evaluates the whole network twice for each parameter: refuses what would take long.
+void check_size(const DemoOptions& options) {
+  const double weights =
+      static_cast<double>(options.width * options.width) * static_cast<double>(options.layers);
+  const double operations = 4 * weights * weights * static_cast<double>(options.batch);
+  constexpr double most = 5e10;  // seconds on one core
+  if (operations <= most) return;
+  throw Error("a demo of this size would take long to prove",
+              {.wanted = "at most 5e10 operations, 4 batch (width^2 layers)^2",
+               .found = render_fixed(operations / 1e9, 0) + "e9",
+               .hint = "choose a smaller --width, --layers or --batch"});
+}
+
 }  // namespace
 
 int run_demo(ProcessGroup& world, const Device& device, const DemoOptions& options) {
@@ -69,7 +82,10 @@ int run_demo(ProcessGroup& world, const Device& device, const DemoOptions& optio
   shape.bias = false;
   shape.seed = options.seed;
   std::optional<Mlp> model;
-  collectively(world, [&] { model.emplace(world, shape); });
+  collectively(world, [&] {
+    check_size(options);
+    model.emplace(world, shape);
+  });
 
   const bool speaks = world.rank() == 0;
   const Tensor x = sample_data(options.batch, options.width, options.seed, "data");

@@ -1,3 +1,5 @@
+#include <toml++/toml.h>
+
 #include <CLI/Version.hpp>
 #include <Eigen/Core>
 #include <cstdio>
@@ -48,6 +50,7 @@ int run_info(ProcessGroup& world, const Device& device) {
   print("CLI11", CLI11_VERSION);
   print("JSON", dotted(NLOHMANN_JSON_VERSION_MAJOR, NLOHMANN_JSON_VERSION_MINOR,
                        NLOHMANN_JSON_VERSION_PATCH));
+  print("toml++", dotted(TOML_LIB_MAJOR, TOML_LIB_MINOR, TOML_LIB_PATCH));
   print("transport", std::string(world.transport_name()));
   print("ranks", std::to_string(world.size()));
   for (const std::string& line : devices) print("", line);

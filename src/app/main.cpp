@@ -90,8 +90,10 @@ int main(int argc, char** argv) {
   prepare_backend(argv);
   try {
     const Arguments arguments(argv + 1, argv + argc);
-    if (const auto line = line_with_ranks(arguments)) return run_on_threads(*line);
-    return run_on_processes(argc, argv, arguments);
+    const auto line = line_with_ranks(arguments);
+    const int exit_code = line ? run_on_threads(*line) : run_on_processes(argc, argv, arguments);
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return exit_code;
+    throw Error("standard output cannot be written", {.found = system_message()});
   } catch (const std::exception& error) {
     print_error(error);
     return 1;

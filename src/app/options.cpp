@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "app/config_file.hpp"
 #include "app/validators.hpp"
 #include "colonnade/version.hpp"
 
@@ -20,12 +21,12 @@ void add_device_options(CLI::App& command, CommandLine& line) {
   command
       .add_option("--ranks", line.ranks,
                   "run this many ranks as threads of one process, without mpiexec")
-      ->check(whole_number(1, 1024))
+      ->transform(whole_number(1, 1024))
       ->default_str("");
   command
       .add_option("--threads", device.threads,
                   "OpenMP threads of each rank (default: cores of the node / ranks on it)")
-      ->check(whole_number(1, 4096))
+      ->transform(whole_number(1, 4096))
       ->default_str("");
   command.add_flag("--bind,!--no-bind", device.bind,
                    "give each rank cores of its own, if there are enough (default: yes)");
@@ -39,11 +40,12 @@ void add_data_options(CLI::App& command, TrainOptions& train) {
 }
 
 void add_model_options(CLI::App& command, MlpOptions& model) {
-  command.add_option("--widths", model.widths, "layer widths, input first: 784,1024,10")
-      ->delimiter(',')
-      ->check(whole_number(1, largest_size))
-      ->type_name("N,N,...")
-      ->default_str("");
+  command
+      .add_option_function<std::string>(
+          "--widths", [&model](const std::string& text) { model.widths = whole_numbers(text); },
+          "layer widths, input first: 784,1024,10")
+      ->check(list_of_whole_numbers(1, largest_size))
+      ->type_name("N,N,...");
   command
       .add_option_function<std::string>(
           "--activation",
@@ -54,19 +56,19 @@ void add_model_options(CLI::App& command, MlpOptions& model) {
   command.add_flag("--activate-last", model.activate_last, "activation after the last layer too");
   command.add_flag("--bias,!--no-bias", model.bias, "biases in every layer (default: yes)");
   command.add_option("--seed", model.seed, "of weights and of the shuffle")
-      ->check(whole_number(0, largest));
+      ->transform(whole_number(0, largest));
 }
 
 void add_trainer_options(CLI::App& command, TrainerOptions& trainer) {
   command.add_option("--batch", trainer.batch, "samples in a step")
-      ->check(whole_number(1, largest_size));
+      ->transform(whole_number(1, largest_size));
   command
       .add_option("--epochs", trainer.epochs,
                   "passes over the data (default: 1, or what --steps takes)")
       ->default_str("")
-      ->check(whole_number(1, largest));
+      ->transform(whole_number(1, largest));
   command.add_option("--steps", trainer.steps, "end after so many optimizer steps")
-      ->check(whole_number(1, largest))
+      ->transform(whole_number(1, largest))
       ->default_str("");
   command
       .add_option_function<std::string>(
@@ -76,7 +78,7 @@ void add_trainer_options(CLI::App& command, TrainerOptions& trainer) {
       ->type_name("NAME")
       ->check(one_of({"constant", "cosine"}));
   command.add_option("--warmup", trainer.warmup, "steps in which the learning rate rises")
-      ->check(whole_number(0, largest));
+      ->transform(whole_number(0, largest));
   command.add_flag("--shuffle,!--no-shuffle", trainer.shuffle,
                    "another order each epoch, keyed by (seed, epoch) (default: yes)");
 }
@@ -183,14 +185,16 @@ class Parser {
 
  private:
   static void add_demo_options(CLI::App& command, DemoOptions& demo) {
-    command.add_option("--batch", demo.batch, "rows")->check(whole_number(1, 1 << 20));
+    command.add_option("--batch", demo.batch, "rows")->transform(whole_number(1, 1 << 20));
     command.add_option("--width", demo.width, "features of each layer")
-        ->check(whole_number(1, 1 << 16));
-    command.add_option("--layers", demo.layers, "layers")->check(whole_number(1, 1024));
-    command.add_option("--steps", demo.steps, "optimizer steps")->check(whole_number(1, largest));
+        ->transform(whole_number(1, 1 << 16));
+    command.add_option("--layers", demo.layers, "layers")->transform(whole_number(1, 1024));
+    command.add_option("--steps", demo.steps, "optimizer steps")
+        ->transform(whole_number(1, largest));
     command.add_option("--lr", demo.learning_rate, "AdamW: learning rate")
         ->check(real_number(0, largest_real));
-    command.add_option("--seed", demo.seed, "of weights and data")->check(whole_number(0, largest));
+    command.add_option("--seed", demo.seed, "of weights and data")
+        ->transform(whole_number(0, largest));
   }
 
   /// The command that the arguments have named so far.
@@ -234,22 +238,13 @@ class Parser {
 /// The options of a TOML file as arguments, without those that the command line has given.
 std::vector<std::string> arguments_of_file(const std::string& path, const CLI::App& command) {
   std::vector<std::string> arguments;
-  std::vector<CLI::ConfigItem> items;
-  try {
-    items = CLI::ConfigTOML().from_file(path);
-  } catch (const CLI::Error&) {
-    throw Error("--config " + path + " cannot be read", {.found = system_message()});
-  }
-  for (const CLI::ConfigItem& item : items) {
-    const CLI::Option* option = command.get_option_no_throw("--" + item.name);
-    if (!item.parents.empty() || option == nullptr || item.name == "config") {
-      throw Error("--config " + path + ": unknown option '" + item.fullname() + "'",
-                  {.wanted = "options of 'colonnade train mlp' without --, at the top level"});
+  for (const auto& [name, value] : read_config_file(path)) {
+    const CLI::Option* option = command.get_option_no_throw("--" + name);
+    if (option == nullptr || name == "config" || name == "help") {
+      throw Error("--config " + path + ": unknown option '" + name + "'",
+                  {.wanted = "options of 'colonnade train mlp', without --"});
     }
-    if (option->count() > 0) continue;
-    std::string value;
-    for (const std::string& input : item.inputs) value += (value.empty() ? "" : ",") + input;
-    arguments.push_back("--" + item.name + "=" + value);
+    if (option->count() == 0) arguments.push_back("--" + name + "=" + value);
   }
   return arguments;
 }

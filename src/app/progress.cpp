@@ -10,6 +10,10 @@ namespace colonnade::app {
 Progress::Progress(bool redraw, std::int64_t epochs, Index samples_per_epoch)
     : redraw_(redraw), epochs_(epochs), samples_per_epoch_(samples_per_epoch) {}
 
+Progress::~Progress() {
+  if (line_drawn_) std::printf("\n");  // what comes next, an error say, gets a line of its own
+}
+
 void Progress::on_step(const StepReport& report) {
   samples_done_ += report.rows;
   samples_trained_ += report.rows;
@@ -42,17 +46,13 @@ void Progress::show(const StepReport& report) {
 void Progress::on_epoch(const EpochReport& report) {
   samples_done_ = 0;
   if (!report.test) return;
-  clear_line();
+  if (line_drawn_) std::printf("\r\033[K");
+  line_drawn_ = false;
   std::printf("epoch %lld  test loss %.6f", static_cast<long long>(report.epoch),
               report.test->loss);
   if (report.test->accuracy) std::printf("  accuracy %.2f%%", 100 * *report.test->accuracy);
   std::printf("\n");
   std::fflush(stdout);
-}
-
-void Progress::clear_line() {
-  if (line_drawn_) std::printf("\r\033[K");
-  line_drawn_ = false;
 }
 
 }  // namespace colonnade::app

@@ -12,6 +12,9 @@ namespace colonnade::app {
 class Progress {
  public:
   Progress(bool redraw, std::int64_t epochs, Index samples_per_epoch);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
 
   void on_step(const StepReport& report);
   void on_epoch(const EpochReport& report);
@@ -20,7 +23,6 @@ class Progress {
   using Clock = std::chrono::steady_clock;
 
   void show(const StepReport& report);
-  void clear_line();
 
   bool redraw_;
   std::int64_t epochs_;  // 0 if steps alone end the run

@@ -1,6 +1,8 @@
 // `colonnade train mlp`: data, model, loop, files, summary.
-#include <algorithm>
+#include <unistd.h>
+
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -72,22 +74,74 @@ Data load_data(const TrainOptions& options) {
   return data;
 }
 
-/// Finds outputs that can't be written before the work is done; leaves what is there as it is.
+using NamedPaths = std::vector<std::pair<std::string, std::string>>;  // what it is for, and where
+
+/// The paths that are given, of the option's inputs or outputs.
+NamedPaths given(const NamedPaths& all) {
+  NamedPaths paths;
+  for (const auto& named : all)
+    if (!named.second.empty()) paths.push_back(named);
+  return paths;
+}
+
+/// Whether two paths lead to one file, that is there or is to be made.
+bool same_file(const std::string& a, const std::string& b) {
+  std::error_code ignored;
+  if (std::filesystem::equivalent(a, b, ignored)) return true;
+  return std::filesystem::weakly_canonical(a, ignored) ==
+         std::filesystem::weakly_canonical(b, ignored);
+}
+
+/// Finds outputs that can't be written, or would destroy an input or one another, before the work
+/// is done; leaves what is there as it is. A run may replace the model that it loaded.
 void check_outputs(const TrainOptions& options) {
-  std::vector<std::string> paths;
-  for (const std::string& path : {options.save, options.dump_gradients, options.log}) {
-    if (!path.empty()) paths.push_back(path);
+  NamedPaths taken = given(
+      {{"--inputs", options.inputs}, {"--targets", options.targets}, {"--config", options.config}});
+  if (!options.data.empty()) {
+    for (const auto& file : std::filesystem::directory_iterator(options.data)) {
+      taken.emplace_back("--data", file.path().string());
+    }
   }
-  std::sort(paths.begin(), paths.end());
-  const auto twice = std::adjacent_find(paths.begin(), paths.end());
-  if (twice != paths.end()) {
-    throw Error("two outputs have the same name",
-                {.wanted = "another file for each of --save, --dump-gradients and --log",
-                 .found = *twice + " twice"});
+  for (const auto& [option, path] : given({{"--save", options.save},
+                                           {"--dump-gradients", options.dump_gradients},
+                                           {"--log", options.log}})) {
+    if (option != "--save" && !options.load.empty() && same_file(path, options.load)) {
+      throw Error(option + " would overwrite the file of --load",
+                  {.wanted = "another file", .found = path});
+    }
+    for (const auto& [other_option, other_path] : taken) {
+      if (same_file(path, other_path)) {
+        throw Error(option + " would overwrite the file of " + other_option,
+                    {.wanted = "another file", .found = path});
+      }
+    }
+    check_writable(path);
+    taken.emplace_back(option, path);
   }
-  for (const std::string& path : {options.save, options.dump_gradients}) {
-    if (!path.empty()) check_writable(path);
+}
+
+/// Refuses a run that this node's memory can't hold before a page of it is touched: else the system
+/// ends the job in the middle, without a word.
+void check_memory(const TrainOptions& options, const Device& device, int ranks) {
+  const std::vector<Index>& widths = options.model.widths;
+  double parameters = 0;
+  double activations = 2.0 * static_cast<double>(widths.front());
+  for (std::size_t i = 1; i < widths.size(); ++i) {
+    parameters += static_cast<double>(widths[i - 1] + 1) * static_cast<double>(widths[i]);
+    activations += static_cast<double>(widths[i]) * (1 + 1.0 / ranks);
   }
+  // Parameters, gradients and two moments; what a step keeps.
+  const double rank_bytes =
+      sizeof(Scalar) *
+      (4 * parameters / ranks + activations * static_cast<double>(options.trainer.batch));
+  const double needed = rank_bytes * device.node_size;
+  const double present =
+      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  if (needed <= present) return;
+  throw Error("--widths and --batch need more memory than node " + device.host + " has",
+              {.wanted = "at most " + render_bytes(present),
+               .found = render_bytes(needed) + " for its ranks",
+               .hint = "use more nodes, narrower layers or a smaller batch"});
 }
 
 void print_start(ProcessGroup& world, const Device& device, const Mlp& model, const Data& data) {
@@ -160,9 +214,12 @@ Totals train(ProcessGroup& world, Trainer& trainer, const TrainOptions& options,
 int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions& options) {
   Data data;
   std::optional<Mlp> model;
+  std::optional<AdamW> optimizer;
   collectively(world, [&] {
     data = load_data(options);
+    check_memory(options, device, world.size());
     model.emplace(world, options.model);
+    optimizer.emplace(model->parameters(), options.adamw);
     if (world.rank() == 0) check_outputs(options);
   });
   if (!options.load.empty()) load_parameters(world, *model, options.load);
@@ -172,8 +229,7 @@ int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions&
   });
   print_start(world, device, *model, data);
 
-  AdamW optimizer(model->parameters(), options.adamw);
-  Trainer trainer(world, *model, optimizer, *data.train, data.test.get(), options.trainer);
+  Trainer trainer(world, *model, *optimizer, *data.train, data.test.get(), options.trainer);
   const Totals totals = train(world, trainer, options, data.train->samples(), log);
 
   if (!options.save.empty()) save_parameters(world, *model, options.save);

@@ -3,17 +3,22 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <limits>
+#include <sstream>
 #include <string>
 #include <vector>
 
+#include "colonnade/scalar.hpp"
+
 namespace colonnade::app {
 
-inline constexpr double largest_real = std::numeric_limits<double>::max();
-inline constexpr double smallest_real = std::numeric_limits<double>::min();
-inline constexpr double below_one = 1 - std::numeric_limits<double>::epsilon();
+// What the build's numbers can hold: a rate of 1e39 would be infinite in float, and 1 - 1e-12 be 1.
+inline constexpr double largest_real = 1e6;
+inline constexpr double smallest_real = std::numeric_limits<Scalar>::min();
+inline constexpr double below_one = 1 - static_cast<double>(std::numeric_limits<Scalar>::epsilon());
 
 inline std::string refusal(const std::string& wanted, const std::string& found) {
   return "wanted " + wanted + ", found '" + found + "'";
@@ -28,27 +33,53 @@ bool parses_within(const std::string& text, Number low, Number high) {
   return error == std::errc{} && stop == end && low <= value && value <= high;
 }
 
-/// A whole number from `low` to `high`.
+/// A whole number from `low` to `high`, in decimal.
 inline CLI::Validator whole_number(std::int64_t low, std::int64_t high) {
-  const std::string wanted =
-      high == std::numeric_limits<std::int64_t>::max()
-          ? "a whole number from " + std::to_string(low) + " on"
-          : "a whole number from " + std::to_string(low) + " to " + std::to_string(high);
+  std::string wanted = "a whole number from " + std::to_string(low);
+  wanted +=
+      high == std::numeric_limits<std::int64_t>::max() ? " on" : " to " + std::to_string(high);
   return CLI::Validator(
       [=](std::string& text) {
-        return parses_within(text, low, high) ? "" : refusal(wanted, text);
+        if (!parses_within(text, low, high)) return refusal(wanted, text);
+        // CLI11 would read 010 as octal.
+        text.erase(0, std::min(text.find_first_not_of('0'), text.size() - 1));
+        return std::string();
       },
       "");
 }
 
-/// A finite number from `low` to `high`; below_one stands for "less than 1", smallest_real for
-/// "more than 0".
-inline CLI::Validator real_number(double low, double high) {
-  std::string wanted = low > 0 ? "a number above 0" : "a number of 0 or more";
-  if (high == below_one) wanted += " and below 1";
+/// The numbers of a list that list_of_whole_numbers has let pass.
+inline std::vector<std::int64_t> whole_numbers(const std::string& text) {
+  std::vector<std::int64_t> numbers;
+  std::istringstream items(text);
+  for (std::string item; std::getline(items, item, ',');) numbers.push_back(std::stoll(item));
+  return numbers;
+}
+
+/// Whole numbers from `low` to `high` with commas between them.
+inline CLI::Validator list_of_whole_numbers(std::int64_t low, std::int64_t high) {
+  const std::string wanted = "whole numbers from " + std::to_string(low) + " to " +
+                             std::to_string(high) + ", with commas between them";
   return CLI::Validator(
       [=](std::string& text) {
-        return parses_within(text, low, high) ? "" : refusal(wanted, text);
+        bool fits = !text.empty() && text.back() != ',';
+        std::istringstream items(text);
+        for (std::string item; std::getline(items, item, ',');) {
+          fits = fits && parses_within(item, low, high);
+        }
+        return fits ? std::string() : refusal(wanted, text);
+      },
+      "");
+}
+
+/// A number from `low` to `high`; below_one stands for "less than 1", smallest_real for "more than
+/// 0".
+inline CLI::Validator real_number(double low, double high) {
+  std::string wanted = low > 0 ? "a number above 0" : "a number of 0 or more";
+  wanted += high == below_one ? " and below 1" : " and at most 1e6";
+  return CLI::Validator(
+      [=](std::string& text) {
+        return parses_within(text, low, high) ? std::string() : refusal(wanted, text);
       },
       "");
 }

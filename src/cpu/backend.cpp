@@ -1,5 +1,6 @@
 #include "colonnade/backend.hpp"
 
+#include <sched.h>
 #include <unistd.h>
 
 #include <array>
@@ -45,17 +46,16 @@ const char* best_kernel() {
   return nullptr;
 }
 
-}  // namespace
-
-void prepare_backend(char** argv) {
-  if (std::getenv(kernel_variable) != nullptr) return;
+/// Sets the kernels that OpenBLAS should have chosen; false if it has, or was told to.
+bool correct_kernels() {
+  if (std::getenv(kernel_variable) != nullptr) return false;
   const char* best = best_kernel();
-  if (best == nullptr || !is_kernel_of_old_processor(openblas_get_corename())) return;
+  if (best == nullptr || !is_kernel_of_old_processor(openblas_get_corename())) return false;
   setenv(kernel_variable, best, 1);
-  execv("/proc/self/exe", argv);
-  // Only reached where the program can't be started again: then it runs on, slower.
-  unsetenv(kernel_variable);
+  return true;
 }
+
+}  // namespace
 
 std::string backend_description() {
   const std::string config = openblas_get_config();  // "OpenBLAS 0.3.21 NO_LAPACKE ..."
@@ -65,7 +65,13 @@ std::string backend_description() {
 
 #else
 
-void prepare_backend(char** /*argv*/) {}
+namespace {
+
+bool correct_kernels() {
+  return false;
+}
+
+}  // namespace
 
 std::string backend_description() {
 #ifdef COLONNADE_BLAS_BLIS
@@ -76,5 +82,34 @@ std::string backend_description() {
 }
 
 #endif
+
+namespace {
+
+/// Undoes OpenMP's own binding; false if there is none. Each rank's runtime has bound its first
+/// thread to the first core of the node, before choose_device can give the ranks different ones.
+bool leave_binding_to_us() {
+  bool bound = false;
+  for (const char* variable :
+       {"OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY"}) {
+    bound = bound || std::getenv(variable) != nullptr;
+    unsetenv(variable);
+  }
+  // What this process was started with is lost; its parent has it still.
+  cpu_set_t cores;
+  if (bound && sched_getaffinity(getppid(), sizeof cores, &cores) == 0) {
+    sched_setaffinity(0, sizeof cores, &cores);
+  }
+  return bound;
+}
+
+}  // namespace
+
+void prepare_backend(char** argv) {
+  const bool kernels = correct_kernels();
+  const bool binding = leave_binding_to_us();
+  // Both libraries read their variables when they are loaded. Where the program can't be started
+  // again it runs on, slower.
+  if (kernels || binding) execv("/proc/self/exe", argv);
+}
 
 }  // namespace colonnade

@@ -54,7 +54,8 @@ class SelfTransport final : public Transport {
   void all_gather(void*, std::span<const Range>, Index, DataType) override {}
   void reduce_scatter(const void* send, void* receive, std::span<const Range> pieces, Index unit,
                       DataType type) override {
-    std::memcpy(receive, send, static_cast<std::size_t>(pieces[0].size() * unit) * size_of(type));
+    const auto bytes = static_cast<std::size_t>(pieces[0].size() * unit) * size_of(type);
+    if (bytes > 0) std::memcpy(receive, send, bytes);
   }
   void all_reduce(void*, Index, DataType, Reduction) override {}
   void broadcast(void*, Index, DataType, int) override {}

@@ -127,6 +127,11 @@ T reduced(T a, T b, Reduction reduction) {
   return a;
 }
 
+/// memcpy may not be given the null pointer of something empty.
+void copy_bytes(void* to, const void* from, std::size_t count) {
+  if (count > 0) std::memcpy(to, from, count);
+}
+
 class ThreadTransport final : public Transport {
  public:
   ThreadTransport(std::shared_ptr<Hub> hub, int rank) : hub_(std::move(hub)), rank_(rank) {}
@@ -143,9 +148,9 @@ class ThreadTransport final : public Transport {
       const Range piece = pieces[static_cast<std::size_t>(peer)];
       const Index scale = unit * static_cast<Index>(size_of(type));
       const auto offset = static_cast<std::size_t>(piece.begin * scale);
-      std::memcpy(static_cast<char*>(buffer) + offset,
-                  static_cast<const char*>(hub_->posted(peer)) + offset,
-                  static_cast<std::size_t>(piece.size() * scale));
+      copy_bytes(static_cast<char*>(buffer) + offset,
+                 static_cast<const char*>(hub_->posted(peer)) + offset,
+                 static_cast<std::size_t>(piece.size() * scale));
     }
     hub_->meet();
   }
@@ -175,8 +180,8 @@ class ThreadTransport final : public Transport {
     hub_->meet();
     for (int peer = 0; peer < size(); ++peer) {
       const Range part = shard_range(count, size(), peer);
-      std::memcpy(static_cast<char*>(buffer) + static_cast<std::size_t>(part.begin) * size_of(type),
-                  hub_->posted(peer), static_cast<std::size_t>(part.size()) * size_of(type));
+      copy_bytes(static_cast<char*>(buffer) + static_cast<std::size_t>(part.begin) * size_of(type),
+                 hub_->posted(peer), static_cast<std::size_t>(part.size()) * size_of(type));
     }
     hub_->meet();
   }
@@ -185,7 +190,7 @@ class ThreadTransport final : public Transport {
     hub_->post(rank_, buffer);
     hub_->meet();
     if (rank_ != root) {
-      std::memcpy(buffer, hub_->posted(root), static_cast<std::size_t>(count) * size_of(type));
+      copy_bytes(buffer, hub_->posted(root), static_cast<std::size_t>(count) * size_of(type));
     }
     hub_->meet();
   }

@@ -62,6 +62,8 @@ include $(config)
 include tools/compile.mk
 endif
 
+all: ## build the program; what make does without a target
+
 deps: ## install what is missing (Debian, Ubuntu)
 	@tools/deps.sh install "$(CXX)"
 

@@ -16,7 +16,6 @@ DESTDIR =
 RANKS = 2
 EPOCHS = 5
 TRAIN_FLAGS =
-BENCH_FLAGS =
 MPIEXEC = mpiexec
 ifeq ($(origin CXX),default)
 CXX = g++
@@ -82,8 +81,8 @@ test: $(test_programs) $(all_programs) ## build and pass every test
 
 bench: $(bench_programs) ## measure, on RANKS ranks
 	@set -e; for program in $^; do \
-	  echo "$(MPIEXEC) -n $(RANKS) $$program $(BENCH_FLAGS)"; \
-	  $(MPIEXEC) -n $(RANKS) $$program $(BENCH_FLAGS); done
+	  echo "$(MPIEXEC) -n $(RANKS) $$program"; \
+	  $(MPIEXEC) -n $(RANKS) $$program; done
 
 cxx_files = $(wildcard include/*/*.hpp src/*.[ch]pp src/*/*.[ch]pp tests/*.[ch]pp bench/*.[ch]pp)
 shell_files = $(wildcard tools/*.sh tests/*.sh bench/*.sh) .ci/run
@@ -133,5 +132,4 @@ help: ## this list
 #=   RANKS=2                       ranks of train, demo and bench
 #=   EPOCHS=5 TRAIN_FLAGS=         length and further options of train
 #=   TEST_RANKS='1 2 3 4'          numbers of ranks that test visits
-#=   BENCH_FLAGS=                  options of the bench programs
 #=   PREFIX=/usr/local DESTDIR=    where install puts things

@@ -123,10 +123,13 @@ void MatrixDataset::fill_batch(std::span<const Index> rows, MatrixView x, Matrix
   gather_rows(targets_.data(), rows, t, as_it_is);
 }
 
+std::array<std::string, 4> mnist_files(const std::string& folder) {
+  return {folder + "/train-images-idx3-ubyte", folder + "/train-labels-idx1-ubyte",
+          folder + "/t10k-images-idx3-ubyte", folder + "/t10k-labels-idx1-ubyte"};
+}
+
 TrainAndTest load_mnist(const std::string& folder, Index classes) {
-  const auto load = [&](const std::string& part) {
-    const std::string images = folder + "/" + part + "-images-idx3-ubyte";
-    const std::string labels = folder + "/" + part + "-labels-idx1-ubyte";
+  const auto load = [&](const std::string& images, const std::string& labels) {
     const char* const hint = "run 'make data' to fetch MNIST";
     IdxImages pixels = read_idx_images(File::open(images, hint));
     std::vector<std::uint8_t> classes_of_images = read_idx_labels(File::open(labels, hint));
@@ -134,8 +137,9 @@ TrainAndTest load_mnist(const std::string& folder, Index classes) {
                                         images, labels);
   };
   TrainAndTest sets;
-  sets.train = load("train");
-  sets.test = load("t10k");
+  const auto [train_images, train_labels, test_images, test_labels] = mnist_files(folder);
+  sets.train = load(train_images, train_labels);
+  sets.test = load(test_images, test_labels);
   const auto size_text = [](const IdxDataset& set) {
     return std::to_string(set.image_rows()) + " x " + std::to_string(set.image_cols());
   };

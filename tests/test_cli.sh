@@ -209,6 +209,9 @@ for option in save dump-gradients log; do
 done
 refuses "the loaded model as --log" "--log would overwrite the file of --load" \
   on 2 "${matrices[@]}" --steps 1 --load "$scratch/a.safetensors" --log "$scratch/a.safetensors"
+for run in first second; do
+  passes "a log beside the data, $run run" on 2 "${folder[@]}" --steps 1 --log "$images/run.log"
+done
 passes "leaves the data as they were" cmp "$scratch/x.npy" "$scratch/x.copy"
 passes "a run may replace the model it loaded" on 2 "${matrices[@]}" --steps 1 --lr 0 \
   --load "$scratch/b.safetensors" --save "$scratch/b.safetensors"

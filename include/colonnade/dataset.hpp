@@ -1,6 +1,7 @@
 // Where samples come from: batches of rows x [B, inputs] with targets t [B, targets].
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -92,6 +93,10 @@ struct TrainAndTest {
   std::unique_ptr<IdxDataset> train;
   std::unique_ptr<IdxDataset> test;
 };
+
+/// The files of MNIST's layout in a folder: images and labels to train on, images and labels to
+/// test.
+std::array<std::string, 4> mnist_files(const std::string& folder);
 
 /// Reads the four files of MNIST, or of anything else in its layout, from a folder:
 /// {train,t10k}-images-idx3-ubyte and {train,t10k}-labels-idx1-ubyte. Throws as read_idx_images and

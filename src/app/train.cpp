@@ -98,9 +98,7 @@ void check_outputs(const TrainOptions& options) {
   NamedPaths taken = given(
       {{"--inputs", options.inputs}, {"--targets", options.targets}, {"--config", options.config}});
   if (!options.data.empty()) {
-    for (const auto& file : std::filesystem::directory_iterator(options.data)) {
-      taken.emplace_back("--data", file.path().string());
-    }
+    for (const std::string& file : mnist_files(options.data)) taken.emplace_back("--data", file);
   }
   for (const auto& [option, path] : given({{"--save", options.save},
                                            {"--dump-gradients", options.dump_gradients},

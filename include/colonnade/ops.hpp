@@ -7,7 +7,10 @@
 // overwritten.
 #pragma once
 
+#include <span>
+
 #include "colonnade/activation.hpp"
+#include "colonnade/random.hpp"
 #include "colonnade/tensor.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
@@ -35,6 +38,23 @@ void activation_forward(Activation activation, ConstMatrixView bias, MatrixView 
 void activation_backward(Activation activation, ConstMatrixView dy, MatrixView derivative,
                          MatrixView db);
 
+// --- Dropout -----------------------------------------------------------------------------------
+
+/// Which elements of a layer's whole [B, width] output are dropped, and where the matrix at hand
+/// lies in it. Element (i, j) of the whole is dropped with probability `rate`, decided by `random`
+/// and (i, j): the same for every mesh.
+struct DropoutMask {
+  KeyedRandom random;
+  double rate = 0;
+  Index first_row = 0;
+  Index first_col = 0;
+};
+
+/// y and derivative, both [n, m], become 0 where dropped and 1 / (1 - rate) times themselves
+/// elsewhere. That is all: backward's product with the derivative does the rest. An empty
+/// derivative is left out.
+void dropout_forward(const DropoutMask& mask, MatrixView y, MatrixView derivative);
+
 // --- Loss: mean square -------------------------------------------------------------------------
 
 /// Sum over all elements of (y - t)^2, y and t [n, m], summed in double.
@@ -42,6 +62,24 @@ double squared_error_forward(ConstMatrixView y, ConstMatrixView t);
 
 /// dy = scale * 2 (y - t), all [n, m].
 void squared_error_backward(ConstMatrixView y, ConstMatrixView t, double scale, MatrixView dy);
+
+// --- Loss: softmax cross-entropy over classes that are cut into shards ---------------------------
+//
+// l [n, m] logits of m of the V classes, t [n, m] their probabilities (one-hot for a label; a row
+// sums to 1 over all V). With the largest logit L_i of row i and d_ij = l_ij - L_i, three numbers a
+// row are what shards add up:  sum_j exp(d_ij),  sum_j t_ij d_ij,  sum_j d_ij.
+
+/// largest [n]: the largest of each row.
+void row_largest(ConstMatrixView l, std::span<double> largest);
+/// On return l holds exp(d), and sums [3 n] the three sums of these m columns: first all rows'
+/// first sums, then the second, then the third. `shards` are ranges of columns: a shard's columns
+/// are added one after the other, the shards along the tree; without shards all m are one.
+void cross_entropy_forward(MatrixView l, ConstMatrixView t, std::span<const double> largest,
+                           std::span<double> sums, std::span<const Range> shards = {});
+/// dl = scale (e / s_i - (1 - smoothing) t - smoothing / classes): e [n, m] = exp(d) and
+/// exp_sums [n] = s from forward, s summed over all classes.
+void cross_entropy_backward(ConstMatrixView e, ConstMatrixView t, std::span<const double> exp_sums,
+                            double smoothing, Index classes, double scale, MatrixView dl);
 
 // --- Optimizer ---------------------------------------------------------------------------------
 
@@ -52,9 +90,14 @@ struct AdamWCoefficients {
   double beta2;
   double eps;
   double weight_decay;
-  double correction1;  // 1 - beta1^t
-  double correction2;  // 1 - beta2^t
+  double correction1;         // 1 - beta1^t
+  double correction2;         // 1 - beta2^t
+  double gradient_scale = 1;  // of g, before all else: clipping
 };
+
+/// Sum of the squares of all elements, in double. By shards of a weight, if there are any: each
+/// shard for itself, then along the tree.
+double sum_of_squares(ConstMatrixView matrix, const WeightShards& shards = {});
 
 /// Loshchilov and Hutter, "Decoupled weight decay regularization", in one pass over memory:
 ///   m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2

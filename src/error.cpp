@@ -1,6 +1,7 @@
 #include "colonnade/error.hpp"
 
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 
 namespace colonnade {
@@ -28,6 +29,13 @@ Error::Error(const std::string& message, const ErrorDetails& details, SourceLine
 
 Error Error::agreed(const std::string& text) {
   return Error(AgreedTag{}, text);
+}
+
+void require_finite(double number, const std::string& what) {
+  if (std::isfinite(number)) return;
+  const Error error("the " + what + " is no longer finite",
+                    {.found = std::to_string(number), .hint = "try a smaller --lr or a --warmup"});
+  throw Error::agreed(error.what());
 }
 
 void set_error_rank(int rank) {

@@ -1,19 +1,84 @@
 #include "colonnade/loss.hpp"
 
+#include <cmath>
+#include <span>
+#include <utility>
+
 #include "colonnade/ops.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
 
-double MeanSquare::forward(ConstMatrixView y, ConstMatrixView t) {
-  return squared_error_forward(y, t) / static_cast<double>(y.size());
+MeanSquare::MeanSquare(ProcessGroup& group, OutputColumns columns)
+    : group_(&group), columns_(std::move(columns)) {
+  if (columns_.y == Range{0, columns_.total}) return;
+  throw Error("mean square needs the whole output on every rank",
+              {.hint = "build the model without shard_output"});
 }
 
-Tensor MeanSquare::backward(ConstMatrixView y, ConstMatrixView t, Range own,
-                            std::pmr::memory_resource* memory) {
-  Tensor dy_local(y.rows, own.size(), memory);
-  squared_error_backward(y.columns(own), t.columns(own), 1 / static_cast<double>(y.size()),
-                         dy_local);
-  return dy_local;
+Loss::Output MeanSquare::forward(Tensor y, ConstMatrixView t) const {
+  const double sum = squared_error_forward(y, t);
+  return {sum, {.y = std::move(y)}};
+}
+
+Tensor MeanSquare::backward(Cache cache, ConstMatrixView t, Index rows) const {
+  const Range own = columns_.dy;
+  Tensor dy(cache.y.rows(), own.size(), group_->memory());
+  squared_error_backward(std::as_const(cache.y).columns(own), t.columns(own), mean(1, rows), dy);
+  return dy;
+}
+
+double MeanSquare::mean(double sum, Index rows) const {
+  return sum / (static_cast<double>(rows) * static_cast<double>(columns_.total));
+}
+
+CrossEntropy::CrossEntropy(ProcessGroup& group, OutputColumns columns, double label_smoothing,
+                           bool exact)
+    : group_(&group),
+      account_(group.account("loss")),
+      columns_(std::move(columns)),
+      label_smoothing_(label_smoothing),
+      order_(exact ? SumOrder::tree : SumOrder::any) {
+  if (columns_.y == columns_.dy) return;
+  throw Error("cross-entropy needs its own columns of the output on each rank",
+              {.hint = "build the model with shard_output"});
+}
+
+Loss::Output CrossEntropy::forward(Tensor y, ConstMatrixView t) const {
+  const AccountScope charge = group_->charge(account_);
+  const auto n = static_cast<std::size_t>(y.rows());
+  std::pmr::vector<double> largest(n, group_->memory()), sums(3 * n, group_->memory());
+
+  row_largest(y, largest);
+  group_->all_reduce(std::span(largest), Reduction::max);
+  cross_entropy_forward(y, t.columns(columns_.y), largest, sums, columns_.shards);
+  group_->all_reduce(std::span(sums), Reduction::sum, order_);
+
+  const double smooth = label_smoothing_ / static_cast<double>(columns_.total);
+  double loss = 0;  // -sum q (y - largest - log s), and the q of a row sum to 1
+  for (std::size_t i = 0; i < n; ++i) {
+    loss += std::log(sums[i]) - (1 - label_smoothing_) * sums[n + i] - smooth * sums[2 * n + i];
+  }
+  sums.resize(n);
+  return {loss, {.y = std::move(y), .exp_sums = std::move(sums)}};
+}
+
+Tensor CrossEntropy::backward(Cache cache, ConstMatrixView t, Index rows) const {
+  Tensor dy(cache.y.rows(), cache.y.cols(), group_->memory());
+  cross_entropy_backward(cache.y, t.columns(columns_.dy), cache.exp_sums, label_smoothing_,
+                         columns_.total, mean(1, rows), dy);
+  return dy;
+}
+
+double CrossEntropy::mean(double sum, Index rows) const {
+  return sum / static_cast<double>(rows);
+}
+
+std::unique_ptr<Loss> make_loss(const LossOptions& options, const Mlp& model) {
+  if (options.kind == LossKind::mean_square) {
+    return std::make_unique<MeanSquare>(model.group(), model.output());
+  }
+  return std::make_unique<CrossEntropy>(model.group(), model.output(), options.label_smoothing,
+                                        model.options().shards > 0);
 }
 
 }  // namespace colonnade::inline COLONNADE_PRECISION

@@ -16,14 +16,13 @@ enum class Part { value, gradient };
 std::vector<TensorSlice> slices_of(const Mlp& model, Part part) {
   std::vector<TensorSlice> slices;
   for (Parameter* parameter : model.parameters()) {
-    const Index in = parameter->value.rows();
     TensorSlice slice;
     slice.name = parameter->name + (part == Part::gradient ? ".grad" : "");
-    slice.shape = {parameter->global_cols};
-    slice.block = {parameter->owned};
+    slice.shape = {parameter->cols};
+    slice.block = {parameter->owned_cols};
     if (!parameter->is_bias) {
-      slice.shape.push_back(in);
-      slice.block.push_back({0, in});
+      slice.shape.push_back(parameter->rows);
+      slice.block.push_back(parameter->owned_rows);
     }
     slice.data = (part == Part::gradient ? parameter->grad : parameter->value).data();
     slices.push_back(slice);
@@ -45,23 +44,33 @@ void check_finite(ProcessGroup& group, std::span<const TensorSlice> slices) {
   });
 }
 
-void save(ProcessGroup& group, const std::string& path, const std::vector<TensorSlice>& slices) {
-  check_finite(group, slices);
-  save_safetensors(group, path, slices);
+/// Of the ranks that hold the same numbers all but the first give theirs up.
+void leave_to_first(Mesh& mesh, const Mlp& model, std::vector<TensorSlice>& slices) {
+  for (std::size_t i = 0; i < slices.size(); ++i) {
+    const bool elsewhere = model.parameters()[i]->replicated && mesh.tp().rank() > 0;
+    if (mesh.dp().rank() > 0 || elsewhere) slices[i].block[0] = {0, 0};
+  }
+}
+
+void save(Mesh& mesh, const Mlp& model, Part part, const std::string& path) {
+  std::vector<TensorSlice> slices = slices_of(model, part);
+  leave_to_first(mesh, model, slices);
+  check_finite(mesh.world(), slices);
+  save_safetensors(mesh.world(), path, slices);
 }
 
 }  // namespace
 
-void save_parameters(ProcessGroup& group, const Mlp& model, const std::string& path) {
-  save(group, path, slices_of(model, Part::value));
+void save_parameters(Mesh& mesh, const Mlp& model, const std::string& path) {
+  save(mesh, model, Part::value, path);
 }
 
-void save_gradients(ProcessGroup& group, const Mlp& model, const std::string& path) {
-  save(group, path, slices_of(model, Part::gradient));
+void save_gradients(Mesh& mesh, const Mlp& model, const std::string& path) {
+  save(mesh, model, Part::gradient, path);
 }
 
-void load_parameters(ProcessGroup& group, Mlp& model, const std::string& path) {
-  load_safetensors(group, path, slices_of(model, Part::value));
+void load_parameters(Mesh& mesh, Mlp& model, const std::string& path) {
+  load_safetensors(mesh.world(), path, slices_of(model, Part::value));
 }
 
 }  // namespace colonnade::inline COLONNADE_PRECISION

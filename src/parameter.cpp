@@ -1,19 +1,17 @@
 #include "colonnade/parameter.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "colonnade/random.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
 
-Parameter make_parameter(std::string name, Index rows, Index global_cols, Range owned,
-                         bool is_bias) {
-  return {.name = std::move(name),
-          .global_cols = global_cols,
-          .owned = owned,
-          .is_bias = is_bias,
-          .value = Tensor::zeros(rows, owned.size()),
-          .grad = Tensor::zeros(rows, owned.size())};
+Parameter make_parameter(Parameter description) {
+  const Index rows = description.owned_rows.size(), cols = description.owned_cols.size();
+  description.value = Tensor::zeros(rows, cols);
+  description.grad = Tensor::zeros(rows, cols);
+  return description;
 }
 
 void fill_normal(Parameter& parameter, std::uint64_t seed, double scale) {
@@ -26,6 +24,17 @@ void fill_normal(Parameter& parameter, std::uint64_t seed, double scale) {
       value(row, col) = static_cast<Scalar>(scale * random.normal(index));
     }
   }
+}
+
+Tensor block_of(ConstMatrixView whole, const Parameter& part) {
+  check_shape(whole, part.rows, part.cols, "whole tensor of " + part.name);
+  Tensor block(part.owned_rows.size(), part.owned_cols.size());
+  for (Index col = 0; col < block.cols(); ++col) {
+    const Scalar* from =
+        whole.data + (part.owned_cols.begin + col) * whole.rows + part.owned_rows.begin;
+    std::copy_n(from, block.rows(), block.data() + col * block.rows());
+  }
+  return block;
 }
 
 }  // namespace colonnade::inline COLONNADE_PRECISION

@@ -39,16 +39,37 @@ Index divide_exact(Index a, Index b, std::string_view what, SourceLine where) {
 }
 
 Sharding::Sharding(Index total, Index parts, std::string_view what, SourceLine where)
-    : total_(total) {
-  if (parts < 1 || total < parts) {
-    throw Error("cannot cut " + std::string(what) + " among " + std::to_string(parts) + " ranks",
-                {.wanted = "at least one column for each rank",
+    : Sharding(total, parts, 0, what, where) {}
+
+Sharding::Sharding(Index total, Index parts, Index shards, std::string_view what, SourceLine where)
+    : total_(total), shards_a_part_(1) {
+  const bool exact = shards > 0;
+  const Index pieces = exact ? shards : parts;
+  if (pieces < 1 || total < pieces) {
+    throw Error("cannot cut " + std::string(what) + " among " + std::to_string(pieces) +
+                    (exact ? " shards" : " ranks"),
+                {.wanted = std::string("at least one column for each ") + (exact ? "shard" : "rank"),
                  .found = std::to_string(total) + " columns",
-                 .hint = "run on fewer ranks or choose a wider layer"},
+                 .hint = exact ? "choose fewer shards or a wider layer"
+                               : "run on fewer ranks or choose a wider layer"},
                 where);
   }
+  if (exact) shards_a_part_ = divide_exact(shards, parts, "the shards among the ranks", where);
   ranges_.reserve(static_cast<std::size_t>(parts));
-  for (Index i = 0; i < parts; ++i) ranges_.push_back(shard_range(total, parts, i));
+  for (Index i = 0; i < parts; ++i) {
+    ranges_.push_back({shard_range(total, pieces, i * shards_a_part_).begin,
+                       shard_range(total, pieces, (i + 1) * shards_a_part_ - 1).end});
+  }
+}
+
+std::vector<Range> Sharding::shards_of(Index part) const {
+  const Index begin = range(part).begin;
+  std::vector<Range> shards;
+  for (Index i = 0; i < shards_a_part_; ++i) {
+    const Range shard = shard_range(total_, parts() * shards_a_part_, part * shards_a_part_ + i);
+    shards.push_back({shard.begin - begin, shard.end - begin});
+  }
+  return shards;
 }
 
 }  // namespace colonnade

@@ -9,77 +9,92 @@
 #include <utility>
 #include <vector>
 
-#include "colonnade/loss.hpp"
 #include "colonnade/ops.hpp"
 #include "colonnade/random.hpp"
+#include "colonnade/tree_sum.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
 
 namespace {
 
-/// A loss is computed from y, which is replicated: every rank finds it not finite, or none.
-void check_finite(double loss, const std::string& which) {
-  if (std::isfinite(loss)) return;
-  const Error error("the " + which + " is no longer finite",
-                    {.found = std::to_string(loss), .hint = "try a smaller --lr or a --warmup"});
-  throw Error::agreed(error.what());
+/// The columns with the largest output of each row, the first of equals, over all ranks of the
+/// model's group.
+std::vector<std::int64_t> largest_columns(const Mlp& model, const Tensor& y) {
+  ProcessGroup& group = model.group();
+  const auto rows = static_cast<std::size_t>(y.rows());
+  std::vector<double> largest(rows);
+  row_largest(y, largest);
+  const std::vector<double> own = largest;
+  const bool sharded = model.output().y.size() < model.output().total;
+  if (sharded) group.all_reduce(std::span(largest), Reduction::max);
+
+  std::vector<std::int64_t> columns(rows, model.output().total);
+  for (std::size_t i = 0; i < rows; ++i) {
+    if (own[i] != largest[i]) continue;
+    Index column = 0;
+    while (column + 1 < y.cols() && double{y(static_cast<Index>(i), column)} != own[i]) ++column;
+    columns[i] = model.output().y.begin + column;
+  }
+  if (sharded) group.all_reduce(std::span(columns), Reduction::min);
+  return columns;
+}
+
+Traffic traffic_of(Mesh& mesh) {
+  Traffic sum = mesh.tp().total_traffic();
+  sum += mesh.dp().total_traffic();
+  return sum;
 }
 
 }  // namespace
 
-double training_step(Mlp& model, AdamW& optimizer, Tensor x, ConstMatrixView t, double factor) {
-  model.zero_grad();
-  auto [y, cache] = model.forward(std::move(x));
-  const double loss = MeanSquare::forward(y, t);
-  check_finite(loss, "loss");
-  Tensor dy = MeanSquare::backward(y, t, model.output_columns(), model.memory());
-  y = Tensor();  // its memory serves backward
-  model.backward(std::move(cache), std::move(dy));
-  optimizer.step(factor);
-  return loss;
-}
-
-namespace {
-
-Index largest_column(const Tensor& y, Index row) {
-  Index best = 0;
-  for (Index col = 1; col < y.cols(); ++col)
-    if (y(row, col) > y(row, best)) best = col;
-  return best;
-}
-
-}  // namespace
-
-Evaluation evaluate(const Mlp& model, const Dataset& data, Index batch) {
-  double squared_error = 0;
-  Index right = 0;
+Evaluation evaluate(Mesh& mesh, const Mlp& model, const Loss& loss, const Dataset& data,
+                    Index batch, Index row_blocks) {
+  ProcessGroup& dp = mesh.dp();
+  std::vector<double> sums;  // of each micro-batch, over the batches
+  std::int64_t right = 0;
   std::vector<Index> rows;
   for (Index begin = 0; begin < data.samples(); begin += batch) {
-    rows.resize(static_cast<std::size_t>(std::min(batch, data.samples() - begin)));
-    std::iota(rows.begin(), rows.end(), begin);
-    const Index count = static_cast<Index>(rows.size());
-    Tensor x(count, data.inputs(), model.memory());
-    Tensor t(count, data.targets(), model.memory());
-    data.fill_batch(rows, x, t);
-    const Tensor y = model.forward(std::move(x)).y;
-    squared_error += squared_error_forward(y, t);
-    if (!data.has_classes()) continue;
-    for (Index i = 0; i < count; ++i)
-      if (largest_column(y, i) == data.class_of(begin + i)) ++right;
+    const Index count = std::min(batch, data.samples() - begin);
+    const auto parts = micro_batches(count, dp.size(), dp.rank(), 1, row_blocks);
+    sums.resize(parts.size());
+    for (std::size_t part = 0; part < parts.size(); ++part) {
+      const Index part_rows = parts[part].size();
+      if (part_rows == 0) continue;
+      rows.resize(static_cast<std::size_t>(part_rows));
+      std::iota(rows.begin(), rows.end(), begin + parts[part].begin);
+      Tensor x(part_rows, data.inputs(), model.memory());
+      Tensor t(part_rows, data.targets(), model.memory());
+      data.fill_batch(rows, x, t);
+      Tensor y = model.forward(std::move(x)).y;
+      if (data.has_classes()) {
+        const std::vector<std::int64_t> columns = largest_columns(model, y);
+        for (std::size_t i = 0; i < rows.size(); ++i)
+          if (columns[i] == data.class_of(rows[i])) ++right;
+      }
+      sums[part] += loss.forward(std::move(y), t).sum;
+    }
   }
-  const double samples = static_cast<double>(data.samples());
+  const bool exact = row_blocks > 0;
+  const double sum =
+      dp.all_reduce(tree_sum(sums), Reduction::sum, exact ? SumOrder::tree : SumOrder::any);
   Evaluation result;
-  result.loss = squared_error / (samples * static_cast<double>(data.targets()));
-  check_finite(result.loss, "test loss");
-  if (data.has_classes()) result.accuracy = static_cast<double>(right) / samples;
+  result.loss = loss.mean(sum, data.samples());
+  require_finite(result.loss, "test loss");
+  if (data.has_classes()) {
+    result.accuracy =
+        static_cast<double>(dp.all_reduce(right)) / static_cast<double>(data.samples());
+  }
   return result;
 }
 
-Trainer::Trainer(ProcessGroup& group, Mlp& model, AdamW& optimizer, const Dataset& train,
-                 const Dataset* test, const TrainerOptions& options)
-    : group_(&group),
+Trainer::Trainer(Mesh& mesh, Mlp& model, const Loss& loss, AdamW& optimizer,
+                 DataParallel* data_parallel, const Dataset& train, const Dataset* test,
+                 const TrainerOptions& options)
+    : mesh_(&mesh),
       model_(&model),
+      loss_(&loss),
       optimizer_(&optimizer),
+      training_step_(model, loss, optimizer, data_parallel, options.clip),
       train_(&train),
       test_(test),
       options_(options) {
@@ -92,7 +107,10 @@ Trainer::Trainer(ProcessGroup& group, Mlp& model, AdamW& optimizer, const Datase
     }
     steps = steps > 0 ? std::min(steps, in_epochs) : in_epochs;
   }
-  schedule_ = {.kind = options.schedule, .warmup = options.warmup, .steps = steps};
+  schedule_ = {.kind = options.schedule,
+               .warmup = options.warmup,
+               .decay = options.decay,
+               .steps = steps};
 }
 
 void Trainer::run() {
@@ -111,31 +129,46 @@ void Trainer::run() {
       on_step(report);
     }
     EpochReport report{.epoch = epoch, .test = {}};
-    if (test_ != nullptr) report.test = evaluate(*model_, *test_, options_.batch);
+    if (test_ != nullptr) {
+      report.test =
+          evaluate(*mesh_, *model_, *loss_, *test_, options_.batch, options_.row_blocks);
+    }
     on_epoch(report);
   }
 }
 
 StepReport Trainer::step(std::span<const Index> rows) {
   const auto begin = std::chrono::steady_clock::now();
-  const Traffic before = group_->total_traffic();
+  const Traffic before = traffic_of(*mesh_);
   const Index count = static_cast<Index>(rows.size());
-  Tensor x(count, train_->inputs(), group_->memory());
-  Tensor t(count, train_->targets(), group_->memory());
-  train_->fill_batch(rows, x, t);
-
+  const ProcessGroup& dp = mesh_->dp();
+  if (count != parts_rows_) {
+    parts_ = micro_batches(count, dp.size(), dp.rank(), options_.accumulate, options_.row_blocks);
+    parts_rows_ = count;
+  }
+  before_step(parts_);
+  training_step_.begin(count, static_cast<Index>(parts_.size()), steps_done_);
+  for (const Range part : parts_) {
+    Tensor x(part.size(), train_->inputs(), model_->memory());
+    Tensor t(part.size(), train_->targets(), model_->memory());
+    train_->fill_batch(rows.subspan(static_cast<std::size_t>(part.begin),
+                                    static_cast<std::size_t>(part.size())),
+                       x, t);
+    training_step_.add(std::move(x), t, part.begin);
+  }
   const double factor = schedule_.factor(steps_done_);
-  const double loss = training_step(*model_, *optimizer_, std::move(x), t, factor);
+  const StepResult result = training_step_.finish(factor);
   ++steps_done_;
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
   return {.step = steps_done_,
           .total_steps = total_steps(),
           .epoch = 0,
-          .loss = loss,
+          .loss = result.loss,
           .learning_rate = optimizer_->options().learning_rate * factor,
           .rows = count,
           .seconds = elapsed.count(),
-          .communication = group_->total_traffic() - before};
+          .communication = traffic_of(*mesh_) - before,
+          .gradient_norm = result.gradient_norm};
 }
 
 }  // namespace colonnade::inline COLONNADE_PRECISION

@@ -47,6 +47,10 @@ class Error : public std::runtime_error {
   bool agreed_ = false;
 };
 
+/// Throws an agreed error unless `number` is finite: for one that all ranks have in common, which
+/// therefore is finite on all of them or on none.
+void require_finite(double number, const std::string& what);
+
 /// The rank that errors of this thread are tagged with; set once by whoever joins a world.
 void set_error_rank(int rank);
 

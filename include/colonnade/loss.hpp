@@ -1,20 +1,89 @@
-// Mean-square loss:  L = (1 / (n m)) sum (Y - T)^2,  dL/dY = 2 (Y - T) / (n m),  with the global m.
+// What training makes small. A loss is computed on the output's columns that a rank has, and is the
+// same number on every rank; its sums over rows add up over micro-batches and data-parallel ranks.
 #pragma once
 
-#include <memory_resource>
+#include <memory>
+#include <string_view>
 
+#include "colonnade/mlp.hpp"
+#include "colonnade/process_group.hpp"
 #include "colonnade/tensor.hpp"
 
-namespace colonnade::inline COLONNADE_PRECISION {
+namespace colonnade {
 
-struct MeanSquare {
-  /// y and t [n, m], both complete on every rank: so is the loss, without a message.
-  static double forward(ConstMatrixView y, ConstMatrixView t);
+enum class LossKind { mean_square, cross_entropy };
+std::string_view to_string(LossKind kind);
+LossKind loss_from(std::string_view name);
 
-  /// The own columns of dL/dY, [n, own.size()]. They are complete, not a partial sum: y is
-  /// replicated.
-  static Tensor backward(ConstMatrixView y, ConstMatrixView t, Range own,
-                         std::pmr::memory_resource* memory);
+struct LossOptions {
+  LossKind kind = LossKind::mean_square;
+  double label_smoothing = 0;  // of cross-entropy
 };
 
-}  // namespace colonnade::inline COLONNADE_PRECISION
+inline namespace COLONNADE_PRECISION {
+
+class Loss {
+ public:
+  /// What backward needs of forward.
+  struct Cache {
+    Tensor y;                              // mean square: y; cross-entropy: exp(y - largest)
+    std::pmr::vector<double> exp_sums = {};  // cross-entropy: of each row, over all classes
+  };
+  struct Output {
+    double sum;  // over the rows at hand; mean(sum, rows) is the loss
+    Cache cache;
+  };
+
+  virtual ~Loss() = default;
+
+  /// y [n, columns.y], t [n, columns.total]. Collective.
+  virtual Output forward(Tensor y, ConstMatrixView t) const = 0;
+  /// dy [n, columns.dy], complete, of the mean over `rows` rows: those of the whole batch, of which
+  /// the n at hand may be a part.
+  virtual Tensor backward(Cache cache, ConstMatrixView t, Index rows) const = 0;
+  /// The loss of `rows` rows whose sums add up to `sum`.
+  virtual double mean(double sum, Index rows) const = 0;
+};
+
+/// L = (1 / (n m)) sum (Y - T)^2,  dL/dY = 2 (Y - T) / (n m),  with the global m. Y is the same on
+/// all ranks, so that no message is needed.
+class MeanSquare final : public Loss {
+ public:
+  MeanSquare(ProcessGroup& group, OutputColumns columns);
+  Output forward(Tensor y, ConstMatrixView t) const override;
+  Tensor backward(Cache cache, ConstMatrixView t, Index rows) const override;
+  double mean(double sum, Index rows) const override;
+
+ private:
+  ProcessGroup* group_;
+  OutputColumns columns_;
+};
+
+/// Softmax cross-entropy over classes that stay cut among ranks; t holds the probability of each
+/// class (one-hot for a label), and q = (1 - e) t + e / V with the global V smooths it by e.
+///
+///   L = -(1 / n) sum q log softmax(Y)      dL/dY = (softmax(Y) - q) / n, own columns
+///
+/// Four numbers a row travel, in two all-reduces: the largest logit, then the sum of exponentials,
+/// the logit at the target and the sum of logits.
+class CrossEntropy final : public Loss {
+ public:
+  /// `columns` must be those of a model with a sharded output.
+  CrossEntropy(ProcessGroup& group, OutputColumns columns, double label_smoothing, bool exact);
+  Output forward(Tensor y, ConstMatrixView t) const override;
+  Tensor backward(Cache cache, ConstMatrixView t, Index rows) const override;
+  double mean(double sum, Index rows) const override;
+
+ private:
+  ProcessGroup* group_;
+  int account_;
+  OutputColumns columns_;
+  double label_smoothing_;
+  SumOrder order_;
+};
+
+/// The loss for a model's output, which must be sharded for cross-entropy and whole for mean square.
+std::unique_ptr<Loss> make_loss(const LossOptions& options, const Mlp& model);
+
+}  // namespace COLONNADE_PRECISION
+}  // namespace colonnade

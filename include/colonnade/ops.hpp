@@ -38,6 +38,11 @@ void activation_forward(Activation activation, ConstMatrixView bias, MatrixView 
 void activation_backward(Activation activation, ConstMatrixView dy, MatrixView derivative,
                          MatrixView db);
 
+// --- Sums --------------------------------------------------------------------------------------
+
+/// sum += x, both of one shape.
+void accumulate(ConstMatrixView x, MatrixView sum);
+
 // --- Dropout -----------------------------------------------------------------------------------
 
 /// Which elements of a layer's whole [B, width] output are dropped, and where the matrix at hand

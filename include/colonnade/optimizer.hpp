@@ -1,4 +1,6 @@
-// AdamW, each rank with the moments of its own shards.
+// AdamW with decoupled weight decay. Each rank keeps the moments of its own shards, or with ZeRO
+// stage 1 a share of these (Rajbhandari et al., "ZeRO: Memory optimizations toward training trillion
+// parameter models").
 #pragma once
 
 #include <cstdint>
@@ -6,6 +8,7 @@
 #include <vector>
 
 #include "colonnade/parameter.hpp"
+#include "colonnade/process_group.hpp"
 
 namespace colonnade {
 
@@ -23,24 +26,36 @@ inline namespace COLONNADE_PRECISION {
 
 class AdamW {
  public:
-  /// The parameters must outlive it.
-  AdamW(std::span<Parameter* const> parameters, const AdamWOptions& options);
+  /// The parameters must outlive it. With `moments_over`, a group of ranks that hold the same
+  /// parameters (data-parallel ones), each of them keeps the moments of its run of each parameter's
+  /// elements, and updates these alone.
+  AdamW(std::span<Parameter* const> parameters, const AdamWOptions& options,
+        ProcessGroup* moments_over = nullptr);
 
-  /// One update of every parameter from its gradient, at `factor` times the learning rate.
-  void step(double factor = 1);
+  /// One update of every parameter from `gradient_scale` times its gradient, at `factor` times the
+  /// learning rate. With moments_over only the own elements of the gradients are read, and the
+  /// ranks exchange what they updated; then it is collective.
+  void step(double factor = 1, double gradient_scale = 1);
 
   const AdamWOptions& options() const { return options_; }
 
  private:
-  struct Moments {
+  struct Share {
     Parameter* parameter;
-    Tensor first;
+    std::vector<Range> pieces;  // of its elements, one for each rank of moments_over
+    Range own;
+    Tensor first;  // moments, [own, 1]
     Tensor second;
   };
   AdamWOptions options_;
-  std::vector<Moments> moments_;
+  ProcessGroup* moments_over_;
+  int account_ = 0;
+  std::vector<Share> shares_;
   std::int64_t steps_ = 0;
 };
+
+/// The runs of a parameter's elements, counted in memory order, that the ranks of a group update.
+std::vector<Range> element_runs(const Parameter& parameter, int ranks);
 
 }  // namespace COLONNADE_PRECISION
 }  // namespace colonnade

@@ -1,34 +1,45 @@
-// A trainable tensor: this rank's columns of it, its gradient, and where they belong in the whole.
+// A trainable tensor: the block of it that this rank holds, its gradient, and where the block
+// belongs in the whole.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
+#include "colonnade/ops.hpp"
 #include "colonnade/tensor.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
 
 struct Parameter {
-  std::string name;   // as PyTorch names it: layers.0.weight
-  Index global_cols;  // of the whole tensor, whose rows are those of `value`
-  Range owned;        // the columns that this rank holds
-  bool is_bias;
-  Tensor value;  // [rows, owned.size()]
-  Tensor grad;   // the same shape; backward adds to it
+  std::string name = {};  // as PyTorch names it: layers.0.weight
+  Index rows = 0;         // of the whole tensor
+  Index cols = 0;
+  Range owned_rows = {};  // the block that this rank holds
+  Range owned_cols = {};
+  bool is_bias = false;
+  bool replicated = false;  // every rank of the group holds all of it, with the same gradient
+  WeightShards::Axis axis = WeightShards::Axis::outputs;  // along which ranks cut it
+  std::vector<Range> shards = {};  // the logical shards of the block in exact mode, else none
+  Tensor value = {};               // [owned_rows, owned_cols]
+  Tensor grad = {};                // the same shape; backward adds to it
 
   /// Index of a local element in the whole tensor, column-major: what random numbers are keyed by.
-  Index global_index(Index row, Index local_col) const {
-    return (owned.begin + local_col) * value.rows() + row;
+  Index global_index(Index local_row, Index local_col) const {
+    return (owned_cols.begin + local_col) * rows + owned_rows.begin + local_row;
   }
-  Index global_size() const { return value.rows() * global_cols; }
+  Index global_size() const { return rows * cols; }
+  WeightShards weight_shards() const { return {axis, shards}; }
 };
 
-/// A parameter and its gradient, both zero.
-Parameter make_parameter(std::string name, Index rows, Index global_cols, Range owned,
-                         bool is_bias);
+/// The parameter that is described, with value and gradient zero.
+Parameter make_parameter(Parameter description);
 
 /// Element i of the whole tensor becomes scale times the i-th normal number of (seed, name): every
-/// rank fills its own columns, and together they are the same tensor for any number of ranks.
+/// rank fills its own block, and together they are the same tensor for any number of ranks.
 void fill_normal(Parameter& parameter, std::uint64_t seed, double scale);
+
+/// A copy of the block that `part` holds, out of the whole tensor.
+Tensor block_of(ConstMatrixView whole, const Parameter& part);
 
 }  // namespace colonnade::inline COLONNADE_PRECISION

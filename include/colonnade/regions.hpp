@@ -2,11 +2,12 @@
 // backward is the adjoint of its forward, <F x, g> = <x, F' g> summed over ranks, and
 // tests/test_regions.cpp holds every pair to that.
 //
-//   region            forward                       backward
-//   CopyToRanks       identity (x is replicated)    all-reduce (each rank holds a partial dx)
-//   ReduceFromRanks   all-reduce (partial sums)     identity (dy is replicated)
-//   GatherColumns     all-gather (own columns)      reduce-scatter (each rank holds a partial dy)
-//   SliceColumns      own columns of a replica      all-gather (own columns of dx)
+//   region                forward                       backward
+//   CopyToRanks           identity (x is replicated)    all-reduce (each rank holds a partial dx)
+//   ReduceFromRanks       all-reduce (partial sums)     identity (dy is replicated)
+//   GatherColumns         all-gather (own columns)      reduce-scatter (each rank holds a partial dy)
+//   ReduceScatterColumns  reduce-scatter (partial sums) all-gather (own columns of dy)
+//   SliceColumns          own columns of a replica      all-gather (own columns of dx)
 //
 // Whether a gradient is a partial sum, which needs exactly one reduction, or complete, which must
 // get none, is the question on which most wrong backward passes went wrong. Where every rank holds
@@ -22,12 +23,12 @@ namespace colonnade::inline COLONNADE_PRECISION {
 struct CopyToRanks {
   static void forward(ProcessGroup&, MatrixView /*x*/) {}
   /// dx [B, k]: this rank's partial sum before, the sum of all ranks after.
-  static void backward(ProcessGroup& group, MatrixView dx);
+  static void backward(ProcessGroup& group, MatrixView dx, SumOrder order = SumOrder::any);
 };
 
 struct ReduceFromRanks {
   /// y [B, m]: this rank's partial sum before, the sum of all ranks after.
-  static void forward(ProcessGroup& group, MatrixView y);
+  static void forward(ProcessGroup& group, MatrixView y, SumOrder order = SumOrder::any);
   static void backward(ProcessGroup&, MatrixView /*dy*/) {}
 };
 
@@ -35,6 +36,15 @@ struct GatherColumns {
   /// y [B, m]: this rank has written its own columns; after it all columns are there.
   static void forward(ProcessGroup& group, const Sharding& cut, MatrixView y);
   /// dy [B, m], a partial sum on each rank, to the sum's own columns [B, m_local].
+  static Tensor backward(ProcessGroup& group, const Sharding& cut, ConstMatrixView dy,
+                         SumOrder order = SumOrder::any);
+};
+
+struct ReduceScatterColumns {
+  /// y [B, m], a partial sum on each rank, to the sum's own columns [B, m_local].
+  static Tensor forward(ProcessGroup& group, const Sharding& cut, ConstMatrixView y,
+                        SumOrder order = SumOrder::any);
+  /// dy [B, m_local], own columns, to all of them [B, m].
   static Tensor backward(ProcessGroup& group, const Sharding& cut, ConstMatrixView dy);
 };
 

@@ -30,19 +30,31 @@ Index shard_owner(Index n, Index parts, Index index);
 /// a / b where b must divide a: `what` names the quantity in the error otherwise.
 Index divide_exact(Index a, Index b, std::string_view what, SourceLine where = SourceLine::here());
 
-/// The cut of `total` columns among `parts` ranks; part i owns range(i).
+/// The cut of `total` columns among `parts` ranks; part i owns range(i). It is a cut into logical
+/// shards, of which every part owns a run: as many shards as parts in fast mode, a number that
+/// doesn't change with the parts in exact mode.
 class Sharding {
  public:
-  /// Throws unless every part gets at least one column; `what` names the thing that is cut.
+  /// One shard for each part. Throws unless every part gets at least one column; `what` names the
+  /// thing that is cut.
   Sharding(Index total, Index parts, std::string_view what, SourceLine where = SourceLine::here());
+
+  /// `shards` of them, or one for each part if it is 0. Throws unless parts divides shards and every
+  /// shard gets a column.
+  Sharding(Index total, Index parts, Index shards, std::string_view what,
+           SourceLine where = SourceLine::here());
 
   Index total() const { return total_; }
   Index parts() const { return static_cast<Index>(ranges_.size()); }
   Range range(Index part) const { return ranges_[static_cast<std::size_t>(part)]; }
   const std::vector<Range>& ranges() const { return ranges_; }
 
+  /// The logical shards of a part, counted from the part's first column.
+  std::vector<Range> shards_of(Index part) const;
+
  private:
   Index total_;
+  Index shards_a_part_;
   std::vector<Range> ranges_;
 };
 

@@ -1,15 +1,19 @@
-// The training loop: one step, one evaluation, and the epochs of both.
+// The training loop on a mesh of ranks: steps, evaluations, and the epochs of both.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "colonnade/dataset.hpp"
+#include "colonnade/loss.hpp"
+#include "colonnade/mesh.hpp"
 #include "colonnade/mlp.hpp"
 #include "colonnade/optimizer.hpp"
-#include "colonnade/process_group.hpp"
 #include "colonnade/schedule.hpp"
+#include "colonnade/training_step.hpp"
 
 namespace colonnade {
 
@@ -21,6 +25,10 @@ struct TrainerOptions {
   std::uint64_t seed = 0;
   ScheduleKind schedule = ScheduleKind::constant;
   std::int64_t warmup = 0;
+  std::int64_t decay = 0;  // steps in which warmup-stable-decay falls
+  Index accumulate = 1;    // micro-batches that each data-parallel rank makes of its rows
+  Index row_blocks = 0;    // exact mode: into which a batch is cut for any number of ranks; else 0
+  double clip = 0;         // largest norm of all gradients together; 0: unbounded
 };
 
 /// One optimizer step, as a log line has it.
@@ -33,6 +41,7 @@ struct StepReport {
   Index rows = 0;         // samples in this batch
   double seconds = 0;     // all of the step, fetching the batch included
   Traffic communication;  // of this rank, waiting for others included
+  std::optional<double> gradient_norm = {};  // before clipping, where that is on
 };
 
 struct Evaluation {
@@ -48,21 +57,20 @@ struct EpochReport {
 
 inline namespace COLONNADE_PRECISION {
 
-/// Zeroes the gradients, runs forward, loss, backward, and updates the parameters at `factor` times
-/// the learning rate. Returns the mean-square loss before the update. A loss that is not finite is
-/// an agreed error and nothing is updated: y is replicated, so every rank sees the same loss. x [B,
-/// in], t [B, out], the same on all ranks. Collective.
-double training_step(Mlp& model, AdamW& optimizer, Tensor x, ConstMatrixView t, double factor = 1);
-
-/// Mean-square loss and accuracy on all of `data`, `batch` rows at a time. Collective.
-Evaluation evaluate(const Mlp& model, const Dataset& data, Index batch);
+/// Loss and accuracy on all of `data`, `batch` rows at a time, each batch cut among data-parallel
+/// ranks. Collective over the mesh.
+Evaluation evaluate(Mesh& mesh, const Mlp& model, const Loss& loss, const Dataset& data,
+                    Index batch, Index row_blocks = 0);
 
 class Trainer {
  public:
-  /// All arguments must outlive it; `test` may be null.
-  Trainer(ProcessGroup& group, Mlp& model, AdamW& optimizer, const Dataset& train,
-          const Dataset* test, const TrainerOptions& options);
+  /// All arguments must outlive it; `test` may be null. `data_parallel` sums gradients over
+  /// mesh.dp(); null where that has one rank. Model and loss belong to mesh.tp().
+  Trainer(Mesh& mesh, Mlp& model, const Loss& loss, AdamW& optimizer, DataParallel* data_parallel,
+          const Dataset& train, const Dataset* test, const TrainerOptions& options);
 
+  /// Before each step, with the rows of its micro-batches on this rank.
+  std::function<void(std::span<const Range>)> before_step = [](std::span<const Range>) {};
   std::function<void(const StepReport&)> on_step = [](const StepReport&) {};
   /// After the last step of each epoch, and after the last step of the run.
   std::function<void(const EpochReport&)> on_epoch = [](const EpochReport&) {};
@@ -74,13 +82,17 @@ class Trainer {
   /// One step on these rows of the training data.
   StepReport step(std::span<const Index> rows);
 
-  ProcessGroup* group_;
+  Mesh* mesh_;
   Mlp* model_;
+  const Loss* loss_;
   AdamW* optimizer_;
+  TrainingStep training_step_;
   const Dataset* train_;
   const Dataset* test_;
   TrainerOptions options_;
   Schedule schedule_;
+  std::vector<Range> parts_;  // micro-batches of a batch of parts_rows_ rows
+  Index parts_rows_ = -1;
   std::int64_t steps_done_ = 0;
 };
 

@@ -8,8 +8,10 @@
 // number of ranks.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstdint>
+#include <span>
 
 #include "colonnade/shard.hpp"
 
@@ -35,6 +37,20 @@ void sum_along_tree(Index count, Push&& push, Join&& join) {
 /// The largest height of that stack.
 constexpr Index tree_stack_height(Index count) {
   return static_cast<Index>(std::bit_width(static_cast<std::uint64_t>(count)));
+}
+
+/// The sum of numbers that lie side by side; 0 of none.
+inline double tree_sum(std::span<const double> numbers) {
+  std::array<double, 64> stack{};
+  std::size_t height = 0;
+  sum_along_tree(
+      static_cast<Index>(numbers.size()),
+      [&](Index i) { stack[height++] = numbers[static_cast<std::size_t>(i)]; },
+      [&] {
+        --height;
+        stack[height - 1] += stack[height];
+      });
+  return stack[0];
 }
 
 }  // namespace colonnade

@@ -16,13 +16,28 @@ namespace colonnade {
 namespace {
 
 double loss_of(const Mlp& model, const Tensor& x, const Tensor& t) {
-  return MeanSquare::forward(model.forward(x.clone(model.memory())).y, t);
+  const MeanSquare loss(model.group(), model.output());
+  return loss.mean(loss.forward(model.forward(x.clone(model.memory())).y, t).sum, x.rows());
 }
 
 void accumulate_gradients(Mlp& model, const Tensor& x, const Tensor& t) {
+  const MeanSquare loss(model.group(), model.output());
   auto [y, cache] = model.forward(x.clone(model.memory()));
-  model.backward(std::move(cache),
-                 MeanSquare::backward(y, t, model.output_columns(), model.memory()));
+  auto [sum, loss_cache] = loss.forward(std::move(y), t);
+  model.backward(std::move(cache), loss.backward(std::move(loss_cache), t, x.rows()));
+}
+
+/// dL/dw for the block of the whole tensor that `part` holds, column by column.
+Tensor numerical_gradient_of_block(Tensor& whole, const Parameter& part,
+                                   const std::function<double()>& loss) {
+  Tensor gradient(part.owned_rows.size(), part.owned_cols.size());
+  for (Index col = 0; col < gradient.cols(); ++col) {
+    const MatrixView column = {&whole(part.owned_rows.begin, part.owned_cols.begin + col),
+                               gradient.rows(), 1};
+    const Tensor one = numerical_gradient(column, loss);
+    std::copy_n(one.data(), one.size(), &gradient(0, col));
+  }
+  return gradient;
 }
 
 double largest_element(const Tensor& tensor) {
@@ -47,13 +62,13 @@ GradientProof prove_gradients(ProcessGroup& group, const MlpOptions& options, In
   for (std::size_t i = 0; i < sharded.parameters().size(); ++i) {
     const Parameter& part = *sharded.parameters()[i];
     Parameter& all = *whole.parameters()[i];
-    const Tensor differences =
-        numerical_gradient(all.value.columns(part.owned), [&] { return loss_of(whole, x, t); });
+    const Tensor differences = numerical_gradient_of_block(
+        all.value, part, [&] { return loss_of(whole, x, t); });
     const double scale = largest_element(all.grad);
     const double from_differences =
         largest_error(group, gradient_error(part.grad, differences, scale).relative);
     const double from_one_rank = largest_error(
-        group, gradient_error(part.grad, all.grad.columns(part.owned), scale).relative);
+        group, gradient_error(part.grad, block_of(all.grad, part), scale).relative);
     if (!(from_differences <= proof.against_differences)) {
       proof.against_differences = from_differences;
       proof.farthest = part.name;

@@ -1,0 +1,90 @@
+// What the two parallel linear layers share: y = s(x w + b), with dropout, its parameters, and what
+// backward needs of forward. How the layer is cut among ranks is theirs to say:
+// column_parallel_linear.hpp and row_parallel_linear.hpp.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "colonnade/activation.hpp"
+#include "colonnade/parameter.hpp"
+#include "colonnade/process_group.hpp"
+
+namespace colonnade {
+
+/// Where in a training a forward stands; dropout is keyed by it.
+struct ForwardContext {
+  bool training = false;   // else nothing is dropped
+  std::uint64_t step = 0;  // optimizer steps before this one
+  Index first_row = 0;     // of x, among the rows of the whole batch
+};
+
+inline namespace COLONNADE_PRECISION {
+
+class LinearLayer {
+ public:
+  struct Options {
+    std::string name;  // of its parameters: <name>.weight, <name>.bias
+    Index in = 0;
+    Index out = 0;
+    Activation activation = Activation::identity;
+    bool bias = true;
+    std::uint64_t seed = 0;
+    double dropout = 0;      // share of the outputs that training drops
+    Index shards = 0;        // logical shards of exact mode; 0: fast mode
+    bool recompute = false;  // keep x alone and compute the rest again in backward
+  };
+
+  /// What backward needs of forward. Moves with the step's memory; cannot be copied.
+  struct Cache {
+    Tensor x;
+    Tensor derivative;  // s'(z), with dropout's factors; empty if it is 1, or computed again
+    ForwardContext context;
+  };
+  struct Output {
+    Tensor y;
+    Cache cache;
+  };
+
+  virtual ~LinearLayer() = default;
+
+  /// Collective. Which columns x and y have is the derived layer's to say.
+  virtual Output forward(Tensor x, const ForwardContext& context = {}) const = 0;
+  /// Adds to the gradients of weight and bias; returns dx, if it is wanted. Collective.
+  virtual Tensor backward(Cache cache, Tensor dy) = 0;
+
+  const Options& options() const { return options_; }
+  Parameter& weight() { return weight_; }
+  const Parameter& weight() const { return weight_; }
+  /// Empty, [1, 0], without a bias.
+  Parameter& bias() { return bias_; }
+  const Parameter& bias() const { return bias_; }
+  bool has_bias() const { return options_.bias; }
+
+ protected:
+  /// `weight` and `bias` say which block the rank owns; their names and the layer's sizes are added
+  /// here. W becomes normal with variance 1 / in, keyed by (seed, name, global index); b zero.
+  LinearLayer(ProcessGroup& group, const Options& options, Parameter weight, Parameter bias);
+
+  SumOrder sum_order() const { return options_.shards > 0 ? SumOrder::tree : SumOrder::any; }
+  std::pmr::memory_resource* memory() const { return group_->memory(); }
+
+  /// Whether s'(z) is 1 wherever the layer trains, so that nobody needs z.
+  bool derivative_is_one() const {
+    return options_.activation == Activation::identity && options_.dropout == 0;
+  }
+  /// y = s(z + b), dropout included; z becomes the derivative. `first_col` is the first of y's
+  /// columns, among all of the layer.
+  void activate(const ForwardContext& context, Index first_col, MatrixView z, MatrixView y) const;
+  /// dz = dy times the derivative, into the memory of either; adds to the bias's gradient.
+  Tensor backward_activation(Tensor derivative, Tensor dy);
+
+  ProcessGroup* group_;
+  int account_;  // of the group's traffic: the layer's name
+  Options options_;
+  Parameter weight_;
+  Parameter bias_;
+};
+
+}  // namespace COLONNADE_PRECISION
+}  // namespace colonnade

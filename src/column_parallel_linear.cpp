@@ -1,0 +1,100 @@
+#include "colonnade/column_parallel_linear.hpp"
+
+#include <utility>
+
+#include "colonnade/ops.hpp"
+#include "colonnade/regions.hpp"
+
+namespace colonnade::inline COLONNADE_PRECISION {
+
+namespace {
+
+using Options = LinearLayer::Options;
+
+Sharding cut_outputs(const ProcessGroup& group, const Options& options) {
+  return {options.out, group.size(), options.shards, "the outputs of " + options.name};
+}
+
+/// Only where dx is cut does the input have to give each rank a column.
+Sharding cut_inputs(const ProcessGroup& group, const Options& options, InputGradient gradient) {
+  const bool cut = gradient == InputGradient::own_columns;
+  return {options.in, cut ? group.size() : 1, cut ? options.shards : 0,
+          "the inputs of " + options.name};
+}
+
+Parameter own_columns(const ProcessGroup& group, const Options& options, Index rows) {
+  const Sharding cut = cut_outputs(group, options);
+  return {.owned_rows = {0, rows},
+          .owned_cols = cut.range(group.rank()),
+          .axis = WeightShards::Axis::outputs,
+          .shards = options.shards > 0 ? cut.shards_of(group.rank()) : std::vector<Range>{}};
+}
+
+Parameter own_bias(const ProcessGroup& group, const Options& options) {
+  Parameter bias = own_columns(group, options, 1);
+  bias.is_bias = true;
+  if (!options.bias) bias.owned_cols = {};
+  return bias;
+}
+
+}  // namespace
+
+ColumnParallelLinear::ColumnParallelLinear(ProcessGroup& group, const Options& options,
+                                           bool gather_output, InputGradient input_gradient)
+    : LinearLayer(group, options, own_columns(group, options, options.in),
+                  own_bias(group, options)),
+      gather_output_(gather_output),
+      input_gradient_(input_gradient),
+      input_cut_(cut_inputs(group, options, input_gradient)),
+      output_cut_(cut_outputs(group, options)) {}
+
+ColumnParallelLinear::Output ColumnParallelLinear::forward(Tensor x,
+                                                           const ForwardContext& context) const {
+  const AccountScope charge = group_->charge(account_);
+  const Range own = output_cut_.range(group_->rank());
+  Tensor y(x.rows(), gather_output_ ? output_cut_.total() : own.size(), memory());
+  const MatrixView y_local = gather_output_ ? y.columns(own) : MatrixView(y);
+
+  Tensor derivative = compute(x, context, y_local);                           // Y[:, r]
+  if (gather_output_) GatherColumns::forward(*group_, output_cut_, y);        // Y = all-gather
+  if (options_.recompute) derivative = Tensor();
+  return {std::move(y), {std::move(x), std::move(derivative), context}};
+}
+
+// Y[:, r] = s(X W_r + b_r); returns the derivative, or nothing if it is 1.
+Tensor ColumnParallelLinear::compute(ConstMatrixView x, const ForwardContext& context,
+                                     MatrixView y_local) const {
+  Tensor z(x.rows, weight_.value.cols(), memory());
+  linear_forward(x, weight_.value, z, weight_.weight_shards());               // Z_r = X W_r
+  activate(context, output_cut_.range(group_->rank()).begin, z, y_local);     // s(Z_r + b_r)
+  return derivative_is_one() ? Tensor() : std::move(z);
+}
+
+Tensor ColumnParallelLinear::backward(Cache cache, Tensor dy) {
+  const AccountScope charge = group_->charge(account_);
+  if (options_.recompute && !derivative_is_one()) {
+    Tensor y_local(cache.x.rows(), weight_.value.cols(), memory());
+    cache.derivative = compute(cache.x, cache.context, y_local);
+  }
+  // dZ_r = dY[:, r] * s', db_r += 1^T dZ_r
+  const Tensor dz = backward_activation(std::move(cache.derivative), std::move(dy));
+
+  Tensor dx;
+  if (input_gradient_ != InputGradient::none) {
+    dx = Tensor(cache.x.rows(), cache.x.cols(), memory());
+    linear_backward_input(dz, weight_.value, dx, weight_.weight_shards());    // partial dX
+    dx = sum_input_gradient(std::move(dx));
+  }
+  linear_backward_weight(cache.x, dz, weight_.grad, weight_.weight_shards()); // dW_r += X^T dZ_r
+  return dx;
+}
+
+Tensor ColumnParallelLinear::sum_input_gradient(Tensor dx) const {
+  if (input_gradient_ == InputGradient::own_columns) {
+    return GatherColumns::backward(*group_, input_cut_, dx, sum_order());
+  }
+  CopyToRanks::backward(*group_, dx, sum_order());
+  return dx;
+}
+
+}  // namespace colonnade::inline COLONNADE_PRECISION

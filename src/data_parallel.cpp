@@ -1,0 +1,90 @@
+#include "colonnade/data_parallel.hpp"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "colonnade/optimizer.hpp"
+
+namespace colonnade::inline COLONNADE_PRECISION {
+
+namespace {
+
+std::span<Scalar> elements(Tensor& tensor) {
+  return {tensor.data(), static_cast<std::size_t>(tensor.size())};
+}
+
+}  // namespace
+
+DataParallel::DataParallel(ProcessGroup& group, const Mlp& model, GradientSum kind)
+    : group_(&group), model_(&model), kind_(kind) {
+  arriving_.reserve(model.parameters().size());
+  for (const Parameter* parameter : model.parameters()) {
+    runs_.push_back(element_runs(*parameter, group.size()));
+  }
+  for (const auto& layer : model.layers()) group.account(layer->options().name);
+}
+
+void DataParallel::start(LinearLayer& layer) {
+  if (group_->size() == 1 || kind_ == GradientSum::exact) return;
+  const AccountScope charge = group_->charge(group_->account(layer.options().name));
+  for (Parameter* parameter : {&layer.weight(), &layer.bias()}) {
+    if (parameter->value.size() == 0) continue;
+    if (kind_ == GradientSum::everywhere) {
+      group_->start_all_reduce(elements(parameter->grad));
+    } else {
+      start_own_run(*parameter);
+    }
+  }
+  group_->progress();
+}
+
+void DataParallel::start_own_run(Parameter& parameter) {
+  const std::span<const Range> runs = runs_of(parameter);
+  const Range own = runs[static_cast<std::size_t>(group_->rank())];
+  arriving_.push_back({&parameter, own, Tensor(own.size(), 1, group_->memory())});
+  group_->start_reduce_scatter(std::span<const Scalar>(elements(parameter.grad)),
+                               elements(arriving_.back().sum), runs);
+}
+
+void DataParallel::finish() {
+  if (group_->size() == 1) return;
+  if (kind_ == GradientSum::exact) {
+    for (const auto& layer : model_->layers()) {
+      const AccountScope charge = group_->charge(group_->account(layer->options().name));
+      for (Parameter* parameter : {&layer->weight(), &layer->bias()}) {
+        if (parameter->value.size() == 0) continue;
+        group_->all_reduce(elements(parameter->grad), Reduction::sum, SumOrder::tree);
+      }
+    }
+    return;
+  }
+  group_->finish();
+  for (Arriving& arrived : arriving_) {
+    std::copy_n(arrived.sum.data(), arrived.sum.size(),
+                arrived.parameter->grad.data() + arrived.run.begin);
+  }
+  arriving_.clear();
+}
+
+void DataParallel::gather() {
+  if (kind_ != GradientSum::own_run) return;
+  for (Parameter* parameter : model_->parameters()) {
+    group_->all_gather(elements(parameter->grad), runs_of(*parameter));
+  }
+}
+
+std::span<const Range> DataParallel::runs_of(const Parameter& parameter) const {
+  const auto parameters = model_->parameters();
+  const auto found = std::find(parameters.begin(), parameters.end(), &parameter);
+  return runs_[static_cast<std::size_t>(found - parameters.begin())];
+}
+
+ConstMatrixView DataParallel::own_sum(const Parameter& parameter) const {
+  const Tensor& grad = parameter.grad;
+  if (kind_ != GradientSum::own_run) return grad;
+  const Range own = runs_of(parameter)[static_cast<std::size_t>(group_->rank())];
+  return {grad.data() + own.begin, own.size(), 1};
+}
+
+}  // namespace colonnade::inline COLONNADE_PRECISION

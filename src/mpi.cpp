@@ -10,11 +10,14 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <limits>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "add_along_tree.hpp"
 
 namespace colonnade {
 
@@ -98,12 +101,13 @@ class MpiTransport final : public Transport {
   }
 
   void reduce_scatter(const void* send, void* receive, std::span<const Range> pieces, Index unit,
-                      DataType type) override {
+                      DataType type, SumOrder order) override {
     set_counts(pieces, unit);
     const Index bytes = pieces.back().end * unit * static_cast<Index>(size_of(type));
-    if (bytes >= long_message && type == DataType::float32) {
+    const bool exchange = bytes >= long_message || order == SumOrder::tree;
+    if (exchange && type == DataType::float32) {
       exchange_and_add(static_cast<const float*>(send), static_cast<float*>(receive), type);
-    } else if (bytes >= long_message && type == DataType::float64) {
+    } else if (exchange && type == DataType::float64) {
       exchange_and_add(static_cast<const double*>(send), static_cast<double*>(receive), type);
     } else {
       check_mpi(
@@ -112,7 +116,12 @@ class MpiTransport final : public Transport {
     }
   }
 
-  void all_reduce(void* buffer, Index count, DataType type, Reduction reduction) override {
+  void all_reduce(void* buffer, Index count, DataType type, Reduction reduction,
+                  SumOrder order) override {
+    if (reduction == Reduction::sum && order == SumOrder::tree && type == DataType::float32)
+      return all_reduce_along_tree(static_cast<float*>(buffer), count, type);
+    if (reduction == Reduction::sum && order == SumOrder::tree && type == DataType::float64)
+      return all_reduce_along_tree(static_cast<double*>(buffer), count, type);
     check_mpi(MPI_Allreduce(MPI_IN_PLACE, buffer, mpi_count(count), mpi_type(type),
                             mpi_op(reduction), communicator_),
               "MPI_Allreduce");
@@ -125,6 +134,50 @@ class MpiTransport final : public Transport {
 
   void barrier() override { check_mpi(MPI_Barrier(communicator_), "MPI_Barrier"); }
 
+  void start_all_reduce(void* buffer, Index count, DataType type) override {
+    check_mpi(MPI_Iallreduce(MPI_IN_PLACE, buffer, mpi_count(count), mpi_type(type), MPI_SUM,
+                             communicator_, &new_request()),
+              "MPI_Iallreduce");
+  }
+
+  void start_reduce_scatter(const void* send, void* receive, std::span<const Range> pieces,
+                            Index unit, DataType type) override {
+    // MPI reads the counts until the operation ends, so each that is under way has its own.
+    if (started_scatters_ == counts_of_started_.size()) counts_of_started_.emplace_back();
+    std::vector<int>& counts = counts_of_started_[started_scatters_];
+    mpi_count(pieces.back().end * unit);
+    counts.clear();
+    for (const Range piece : pieces) counts.push_back(static_cast<int>(piece.size() * unit));
+    ++started_scatters_;
+    check_mpi(MPI_Ireduce_scatter(send, receive, counts.data(), mpi_type(type), MPI_SUM,
+                                  communicator_, &new_request()),
+              "MPI_Ireduce_scatter");
+  }
+
+  void progress() override {
+    int all_ended = 0;
+    check_mpi(MPI_Testall(static_cast<int>(requests_.size()), requests_.data(), &all_ended,
+                          MPI_STATUSES_IGNORE),
+              "MPI_Testall");
+  }
+
+  void finish() override {
+    const int code =
+        MPI_Waitall(static_cast<int>(requests_.size()), requests_.data(), MPI_STATUSES_IGNORE);
+    requests_.clear();
+    started_scatters_ = 0;
+    check_mpi(code, "MPI_Waitall");
+  }
+
+  std::unique_ptr<Transport> split(int color, int key) override {
+    MPI_Comm part = MPI_COMM_NULL;
+    check_mpi(MPI_Comm_split(communicator_, color, key, &part), "MPI_Comm_split");
+    auto transport = std::make_unique<MpiTransport>(part);
+    // A group of one has nobody to talk to, with MPI or without.
+    if (transport->size() == 1) return make_self_transport();
+    return transport;
+  }
+
   std::unique_ptr<Transport> split_by_node() override {
     MPI_Comm node = MPI_COMM_NULL;
     check_mpi(MPI_Comm_split_type(communicator_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node),
@@ -133,36 +186,59 @@ class MpiTransport final : public Transport {
   }
 
  private:
-  // Each rank gets its piece of every peer, one peer after the other, and adds. MPICH's own
-  // algorithms pass sums on and hold two more copies of the whole buffer; here it is one block,
-  // which is still in the cache when it is added.
+  // Each rank gets its piece of every peer, a block at a time, and adds the blocks along the tree.
+  // MPICH's own algorithms pass sums on and hold two more copies of the whole buffer; here it is a
+  // block of each peer, which is still in the cache when it is added. `receive` may be this rank's
+  // piece of `send`.
   template <class T>
   void exchange_and_add(const T* send, T* receive, DataType type) {
-    const Index own_count = counts_[static_cast<std::size_t>(rank_)];
-    std::copy_n(send + offsets_[static_cast<std::size_t>(rank_)], own_count, receive);
-    block_.resize(block_bytes);
+    const auto count_of = [&](int rank) { return Index{counts_[static_cast<std::size_t>(rank)]}; };
+    const auto piece_of = [&](int rank) { return send + offsets_[static_cast<std::size_t>(rank)]; };
     const Index block = block_bytes / static_cast<Index>(sizeof(T));
-    T* received = reinterpret_cast<T*>(block_.data());
-    for (int distance = 1; distance < size_; ++distance) {
-      const int to = (rank_ + distance) % size_;
-      const int from = (rank_ - distance + size_) % size_;
-      const T* piece = send + offsets_[static_cast<std::size_t>(to)];
-      const Index send_count = counts_[static_cast<std::size_t>(to)];
-      for (Index begin = 0; begin < std::max(send_count, own_count); begin += block) {
-        const Index sending = std::clamp(send_count - begin, Index{0}, block);
-        const Index receiving = std::clamp(own_count - begin, Index{0}, block);
+    blocks_.resize(static_cast<std::size_t>(block_bytes * (size_ - 1)));
+    T* const received = reinterpret_cast<T*>(blocks_.data());
+    const Index longest = *std::max_element(counts_.begin(), counts_.end());
+    for (Index begin = 0; begin < longest; begin += block) {
+      const auto length_of = [&](int rank) {
+        return std::clamp(count_of(rank) - begin, Index{0}, block);
+      };
+      for (int distance = 1; distance < size_; ++distance) {
+        const int to = (rank_ + distance) % size_;
+        const int from = (rank_ - distance + size_) % size_;
+        const Index sending = length_of(to), receiving = length_of(rank_);
+        if (sending == 0 && receiving == 0) continue;
         // Pieces differ in length. A side with nothing left takes no part: nobody waits for an
         // empty message of it.
         check_mpi(
-            MPI_Sendrecv(piece + std::min(begin, send_count), static_cast<int>(sending),
-                         mpi_type(type), sending > 0 ? to : MPI_PROC_NULL, 0, received,
-                         static_cast<int>(receiving), mpi_type(type),
-                         receiving > 0 ? from : MPI_PROC_NULL, 0, communicator_, MPI_STATUS_IGNORE),
+            MPI_Sendrecv(sending > 0 ? piece_of(to) + begin : nullptr, static_cast<int>(sending),
+                         mpi_type(type), sending > 0 ? to : MPI_PROC_NULL, 0,
+                         received + (distance - 1) * block, static_cast<int>(receiving),
+                         mpi_type(type), receiving > 0 ? from : MPI_PROC_NULL, 0, communicator_,
+                         MPI_STATUS_IGNORE),
             "MPI_Sendrecv");
-        for (Index i = 0; i < receiving; ++i) receive[begin + i] += received[i];
       }
+      const auto block_from = [&](Index peer) -> const T* {
+        const Index distance = (rank_ - peer + size_) % size_;
+        return distance == 0 ? piece_of(rank_) + begin : received + (distance - 1) * block;
+      };
+      if (length_of(rank_) > 0)
+        add_along_tree(size_, block_from, length_of(rank_), receive + begin);
     }
   }
+
+  template <class T>
+  void all_reduce_along_tree(T* buffer, Index count, DataType type) {
+    gathered_.resize(static_cast<std::size_t>(count * size_) * sizeof(T));
+    check_mpi(MPI_Allgather(buffer, mpi_count(count), mpi_type(type), gathered_.data(),
+                            mpi_count(count), mpi_type(type), communicator_),
+              "MPI_Allgather");
+    const T* const all = reinterpret_cast<const T*>(gathered_.data());
+    add_along_tree(
+        size_, [=](Index peer) { return all + peer * count; }, count, buffer);
+  }
+
+  // A null one until MPI fills it in, so that one whose start failed is waited for in no time.
+  MPI_Request& new_request() { return requests_.emplace_back(MPI_REQUEST_NULL); }
 
   // Kept between calls, so that a collective allocates nothing.
   void set_counts(std::span<const Range> pieces, Index unit) {
@@ -178,7 +254,12 @@ class MpiTransport final : public Transport {
   int size_ = 1;
   std::vector<int> counts_;
   std::vector<int> offsets_;
-  std::vector<std::byte> block_;
+  std::vector<std::byte> blocks_;
+  std::vector<std::byte> gathered_;
+  std::vector<MPI_Request> requests_;  // of what was started and not finished
+  // One vector for each reduce-scatter under way. A deque, for MPI holds on to their addresses.
+  std::deque<std::vector<int>> counts_of_started_;
+  std::size_t started_scatters_ = 0;
 };
 
 }  // namespace

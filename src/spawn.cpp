@@ -13,6 +13,8 @@
 #include <thread>
 #include <vector>
 
+#include "add_along_tree.hpp"
+
 namespace colonnade {
 
 namespace {
@@ -156,7 +158,7 @@ class ThreadTransport final : public Transport {
   }
 
   void reduce_scatter(const void* send, void* receive, std::span<const Range> pieces, Index unit,
-                      DataType type) override {
+                      DataType type, SumOrder /*order*/) override {
     hub_->post(rank_, send);
     hub_->meet();
     const Range piece = pieces[static_cast<std::size_t>(rank_)];
@@ -166,7 +168,8 @@ class ThreadTransport final : public Transport {
     hub_->meet();
   }
 
-  void all_reduce(void* buffer, Index count, DataType type, Reduction reduction) override {
+  void all_reduce(void* buffer, Index count, DataType type, Reduction reduction,
+                  SumOrder /*order*/) override {
     const Range own = shard_range(count, size(), rank_);
     scratch_.resize(static_cast<std::size_t>(own.size()) * size_of(type));
     hub_->post(rank_, buffer);
@@ -197,20 +200,77 @@ class ThreadTransport final : public Transport {
 
   void barrier() override { hub_->meet(); }
 
-  std::unique_ptr<Transport> split_by_node() override {
-    std::shared_ptr<Hub> hub;
-    if (rank_ == 0) hub = Hub::make(hub_->world(), size());
-    hub_->post(rank_, &hub);
-    hub_->meet();
-    if (rank_ != 0) hub = *static_cast<const std::shared_ptr<Hub>*>(hub_->posted(0));
-    hub_->meet();
-    return std::make_unique<ThreadTransport>(std::move(hub), rank_);
+  // In shared memory nothing is under way by itself: a sum takes a rank's own work, now or later.
+  // So it is all done in finish(), in the order started.
+
+  void start_all_reduce(void* buffer, Index count, DataType type) override {
+    started_.push_back({.buffer = buffer, .count = count, .type = type});
   }
 
+  void start_reduce_scatter(const void* send, void* receive, std::span<const Range> pieces,
+                            Index unit, DataType type) override {
+    started_.push_back({.send = send,
+                        .buffer = receive,
+                        .first_piece = pieces_of_started_.size(),
+                        .unit = unit,
+                        .type = type});
+    pieces_of_started_.insert(pieces_of_started_.end(), pieces.begin(), pieces.end());
+  }
+
+  void progress() override {}
+
+  void finish() override {
+    for (const Started& sum : started_) {
+      if (sum.send == nullptr) {
+        all_reduce(sum.buffer, sum.count, sum.type, Reduction::sum, SumOrder::any);
+      } else {
+        const std::span<const Range> pieces{pieces_of_started_.data() + sum.first_piece,
+                                            static_cast<std::size_t>(size())};
+        reduce_scatter(sum.send, sum.buffer, pieces, sum.unit, sum.type, SumOrder::any);
+      }
+    }
+    started_.clear();
+    pieces_of_started_.clear();
+  }
+
+  std::unique_ptr<Transport> split(int color, int key) override {
+    struct Choice {
+      int color;
+      int key;
+      std::shared_ptr<Hub> hub;  // of the new group, in the choice of its first rank
+    } own{color, key, nullptr};
+    hub_->post(rank_, &own);
+    hub_->meet();
+    const auto choice = [&](int rank) -> const Choice& {
+      return *static_cast<const Choice*>(hub_->posted(rank));
+    };
+    std::vector<int> members;
+    for (int rank = 0; rank < size(); ++rank)
+      if (choice(rank).color == color) members.push_back(rank);
+    std::stable_sort(members.begin(), members.end(),
+                     [&](int a, int b) { return choice(a).key < choice(b).key; });
+    if (members.front() == rank_)
+      own.hub = Hub::make(hub_->world(), static_cast<int>(members.size()));
+    hub_->meet();
+    std::shared_ptr<Hub> hub = choice(members.front()).hub;
+    hub_->meet();
+    const auto place = std::find(members.begin(), members.end(), rank_) - members.begin();
+    return std::make_unique<ThreadTransport>(std::move(hub), static_cast<int>(place));
+  }
+
+  std::unique_ptr<Transport> split_by_node() override { return split(0, rank_); }
+
  private:
-  /// result = the ranks' posted elements `own` reduced in rank order, the same for any timing.
+  /// result = the ranks' posted elements `own`, sums along the tree, so that they are the same for
+  /// any timing.
   template <class T>
-  void reduce_posted(Range own, T* result, Reduction reduction) const {
+  void reduce_posted(Range own, T* result, Reduction reduction) {
+    if (reduction == Reduction::sum) {
+      const auto array = [&](Index peer) {
+        return static_cast<const T*>(hub_->posted(static_cast<int>(peer))) + own.begin;
+      };
+      return add_along_tree(size(), array, own.size(), result);
+    }
     std::copy_n(static_cast<const T*>(hub_->posted(0)) + own.begin, own.size(), result);
     for (int peer = 1; peer < size(); ++peer) {
       const T* other = static_cast<const T*>(hub_->posted(peer)) + own.begin;
@@ -218,9 +278,20 @@ class ThreadTransport final : public Transport {
     }
   }
 
+  struct Started {
+    const void* send = nullptr;  // null in an all-reduce
+    void* buffer = nullptr;
+    Index count = 0;
+    std::size_t first_piece = 0;  // in pieces_of_started_
+    Index unit = 1;
+    DataType type = DataType::byte;
+  };
+
   std::shared_ptr<Hub> hub_;
   int rank_;
   std::vector<std::byte> scratch_;
+  std::vector<Started> started_;
+  std::vector<Range> pieces_of_started_;
 };
 
 void run_rank(const std::shared_ptr<World>& world, const std::shared_ptr<Hub>& hub, int rank,

@@ -1,7 +1,6 @@
 // What a transport must do. The buffers are those of the tables in transport.hpp.
 #include "colonnade/process_group.hpp"
 
-#include <bit>
 #include <chrono>
 #include <cmath>
 #include <numeric>
@@ -9,7 +8,6 @@
 #include <thread>
 #include <type_traits>
 
-#include "colonnade/random.hpp"
 #include "harness.hpp"
 
 using colonnade::Collective;
@@ -19,7 +17,6 @@ using colonnade::ProcessGroup;
 using colonnade::Range;
 using colonnade::Reduction;
 using colonnade::Sharding;
-using colonnade::Traffic;
 using harness::error_of;
 
 static_assert(std::is_nothrow_move_constructible_v<ProcessGroup>);
@@ -184,16 +181,6 @@ RANKS_TEST_CASE("the table of broadcast", "2") {
   CHECK(buffer == std::vector<double>{1, 2});
 }
 
-RANKS_TEST_CASE("all_reduce gives the same bits on every rank", "1 2 3 4") {
-  const colonnade::KeyedRandom random(1, "rank" + std::to_string(world.rank()));
-  std::vector<float> buffer(1001);
-  for (std::size_t i = 0; i < buffer.size(); ++i) buffer[i] = static_cast<float>(random.normal(i));
-  world.all_reduce(std::span(buffer));
-  std::int64_t digest = 0;
-  for (const float x : buffer) digest = (digest * 31 + std::bit_cast<std::int32_t>(x)) % 1'000'003;
-  for (const std::int64_t other : world.all_gather(digest)) CHECK(other == digest);
-}
-
 RANKS_TEST_CASE("one number of each rank, in rank order", "1 2 3 4") {
   const std::vector<double> values = world.all_gather(0.5 + world.rank());
   REQUIRE(values.size() == position(world.size()));
@@ -218,39 +205,6 @@ RANKS_TEST_CASE("nobody leaves a barrier before everybody has come", "2 3 4") {
     world.broadcast(std::span(&arrival, 1), last);
     CHECK(departure >= arrival);
   }
-}
-
-RANKS_TEST_CASE("traffic counts calls and the bytes a rank must send", "1 2 3 4") {
-  const Index ranks = world.size();
-  const Sharding cut(2 * ranks + 1, ranks, "columns");
-  const Index own = cut.range(world.rank()).size();
-  const Index unit = 4;
-  std::vector<float> whole(static_cast<std::size_t>(cut.total() * unit));
-  std::vector<float> piece(static_cast<std::size_t>(own * unit));
-  std::vector<double> numbers(12);
-
-  world.all_gather(std::span(whole), cut.ranges(), unit);
-  world.all_gather(std::span(whole), cut.ranges(), unit);
-  world.reduce_scatter(std::span<const float>(whole), std::span(piece), cut.ranges(), unit);
-  world.all_reduce(std::span(numbers));
-  world.broadcast(std::span(numbers), 0);
-  world.barrier();
-
-  const Traffic gathered = world.traffic(Collective::all_gather);
-  CHECK(gathered.calls == 2);
-  CHECK(gathered.bytes_sent == 2 * own * unit * 4 * (ranks - 1));
-  CHECK(gathered.seconds > 0);
-  CHECK(world.traffic(Collective::reduce_scatter).bytes_sent == (cut.total() - own) * unit * 4);
-  CHECK(world.traffic(Collective::all_reduce).bytes_sent == 2 * 12 * 8 * (ranks - 1) / ranks);
-  CHECK(world.traffic(Collective::broadcast).bytes_sent ==
-        (world.rank() == 0 ? 12 * 8 * (ranks - 1) : 0));
-  CHECK(world.traffic(Collective::barrier).bytes_sent == 0);
-  const Traffic total = world.total_traffic();
-  CHECK(total.calls == 6);
-  CHECK(total.seconds >= gathered.seconds);
-  world.barrier();
-  CHECK((world.total_traffic() - total).calls == 1);
-  CHECK((world.total_traffic() - total).bytes_sent == 0);
 }
 
 RANKS_TEST_CASE("pieces that don't fit are refused on every rank and not counted", "1 2 3 4") {
@@ -310,6 +264,28 @@ RANKS_TEST_CASE("the ranks of this node are all ranks, in order", "1 2 3 4") {
   CHECK(node.rank() == world.rank());
   CHECK(node.size() == world.size());
   check_collectives(node);
+  CHECK(world.total_traffic().calls == 0);
+}
+
+RANKS_TEST_CASE("ranks of one color form a group, ordered by key and then rank", "1 2 3 4") {
+  const int rank = world.rank(), ranks = world.size();
+  {  // backwards, all in one
+    ProcessGroup all = world.split(7, -rank);
+    CHECK(all.size() == ranks);
+    CHECK(all.rank() == ranks - 1 - rank);
+    check_collectives(all);
+  }
+  {  // even and odd ranks
+    ProcessGroup half = world.split(rank % 2, 0);
+    CHECK(half.size() == (ranks + 1 - rank % 2) / 2);
+    CHECK(half.rank() == rank / 2);
+    check_collectives(half);
+    ProcessGroup quarter = half.split(half.rank() / 2, 0);
+    CHECK(quarter.all_gather<std::int64_t>(rank)[0] == rank % 2 + 4 * (half.rank() / 2));
+  }
+  ProcessGroup alone = world.split(rank, 0);
+  CHECK(alone.size() == 1);
+  check_collectives(alone);
   CHECK(world.total_traffic().calls == 0);
 }
 

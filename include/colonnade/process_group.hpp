@@ -7,9 +7,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "colonnade/memory.hpp"
@@ -47,6 +49,14 @@ struct Traffic {
   }
 };
 
+/// A part of a group's traffic, kept under a name: what a layer or a phase of a step cost.
+struct Account {
+  std::string name;
+  std::array<Traffic, collective_count> traffic{};
+};
+
+class AccountScope;
+
 /// Move-only; one that was moved from has no ranks and must not be used. Tensors made with memory()
 /// must be gone before their group is.
 class ProcessGroup {
@@ -70,20 +80,22 @@ class ProcessGroup {
 
   template <Element T>
   void reduce_scatter(std::span<const T> send, std::span<T> receive, std::span<const Range> pieces,
-                      Index unit = 1) {
+                      Index unit = 1, SumOrder order = SumOrder::any) {
     reduce_scatter_bytes(send.data(), static_cast<Index>(send.size()), receive.data(),
-                         static_cast<Index>(receive.size()), pieces, unit, data_type<T>());
+                         static_cast<Index>(receive.size()), pieces, unit, data_type<T>(), order);
   }
 
   template <Element T>
-  void all_reduce(std::span<T> buffer, Reduction reduction = Reduction::sum) {
-    all_reduce_bytes(buffer.data(), static_cast<Index>(buffer.size()), data_type<T>(), reduction);
+  void all_reduce(std::span<T> buffer, Reduction reduction = Reduction::sum,
+                  SumOrder order = SumOrder::any) {
+    all_reduce_bytes(buffer.data(), static_cast<Index>(buffer.size()), data_type<T>(), reduction,
+                     order);
   }
 
   /// all_reduce of one number.
   template <Element T>
-  T all_reduce(T value, Reduction reduction = Reduction::sum) {
-    all_reduce(std::span<T>(&value, 1), reduction);
+  T all_reduce(T value, Reduction reduction = Reduction::sum, SumOrder order = SumOrder::any) {
+    all_reduce(std::span<T>(&value, 1), reduction, order);
     return value;
   }
 
@@ -104,10 +116,46 @@ class ProcessGroup {
 
   void barrier();
 
+  // Sums that overlap with computing: Transport says what may be done with buffers meanwhile. They
+  // count as all-reduce and reduce-scatter, calls and bytes when they start, and as seconds what
+  // this rank spends in start, progress and finish. Those of progress and finish are of the sum
+  // that was started last, under the account it was started with. Where nothing was started these
+  // two do nothing.
+
+  template <Element T>
+  void start_all_reduce(std::span<T> buffer) {
+    start_all_reduce_bytes(buffer.data(), static_cast<Index>(buffer.size()), data_type<T>());
+  }
+
+  template <Element T>
+  void start_reduce_scatter(std::span<const T> send, std::span<T> receive,
+                            std::span<const Range> pieces, Index unit = 1) {
+    start_reduce_scatter_bytes(send.data(), static_cast<Index>(send.size()), receive.data(),
+                               static_cast<Index>(receive.size()), pieces, unit, data_type<T>());
+  }
+
+  void progress();
+  void finish();
+
+  /// The ranks with the same color, ordered by key and then rank. Collective.
+  ProcessGroup split(int color, int key) { return ProcessGroup(transport_->split(color, key)); }
+
   ProcessGroup split_by_node() { return ProcessGroup(transport_->split_by_node()); }
 
   const Traffic& traffic(Collective kind) const { return traffic_[static_cast<std::size_t>(kind)]; }
   Traffic total_traffic() const;
+
+  // All traffic is also kept by account, so that the sums above can be told apart. Account 0, whose
+  // name is empty, takes what is not charged to another.
+
+  /// The index of the account of this name, which is added if there is none.
+  int account(std::string_view name);
+
+  /// What this rank calls during the life of the scope goes to `account`. Scopes nest.
+  [[nodiscard]] AccountScope charge(int account);
+
+  Traffic traffic(int account, Collective kind) const;
+  std::span<const Account> accounts() const { return accounts_; }
 
   /// Where tensors of a step live: activations and gradients that this group's collectives move.
   std::pmr::memory_resource* memory() { return memory_.get(); }
@@ -116,15 +164,49 @@ class ProcessGroup {
   void all_gather_bytes(void* buffer, Index count, std::span<const Range> pieces, Index unit,
                         DataType type);
   void reduce_scatter_bytes(const void* send, Index send_count, void* receive, Index receive_count,
-                            std::span<const Range> pieces, Index unit, DataType type);
-  void all_reduce_bytes(void* buffer, Index count, DataType type, Reduction reduction);
+                            std::span<const Range> pieces, Index unit, DataType type,
+                            SumOrder order);
+  void all_reduce_bytes(void* buffer, Index count, DataType type, Reduction reduction,
+                        SumOrder order);
+  void start_all_reduce_bytes(void* buffer, Index count, DataType type);
+  void start_reduce_scatter_bytes(const void* send, Index send_count, void* receive,
+                                  Index receive_count, std::span<const Range> pieces, Index unit,
+                                  DataType type);
   void broadcast_bytes(void* buffer, Index count, DataType type, int root);
   template <class Call>
   void measured(Collective kind, Index bytes_sent, Call&& call);
+  template <class Call>
+  void measured_in_flight(Call&& call);
+  void count(Collective kind, int account, const Traffic& traffic);
+
+  friend class AccountScope;
 
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<RecyclingMemory> memory_;
-  std::array<Traffic, collective_count> traffic_{};
+  std::array<Traffic, collective_count> traffic_{};  // the sum over accounts
+  std::vector<Account> accounts_ = std::vector<Account>(1);
+  int account_ = 0;
+  /// The last of the sums that are under way.
+  struct Started {
+    Collective kind;
+    int account;
+  };
+  std::optional<Started> started_;
+};
+
+/// Charges a group's traffic to one account until its end, and to the former one again after it.
+/// The group must stay where it is meanwhile.
+class [[nodiscard]] AccountScope {
+ public:
+  AccountScope(ProcessGroup& group, int account)
+      : group_(group), former_(std::exchange(group.account_, account)) {}
+  ~AccountScope() { group_.account_ = former_; }
+  AccountScope(const AccountScope&) = delete;
+  AccountScope& operator=(const AccountScope&) = delete;
+
+ private:
+  ProcessGroup& group_;
+  int former_;
 };
 
 /// Runs `work`, which must not communicate, on every rank and lets all ranks agree on how it went:

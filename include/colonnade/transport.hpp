@@ -17,6 +17,11 @@ std::size_t size_of(DataType type);
 
 enum class Reduction { sum, min, max };
 
+/// In which order the ranks' numbers are added. `any`: whatever is fastest. `tree`: along the tree
+/// of tree_sum.hpp, the ranks being its leaves in rank order, so that a sum has the same bits on
+/// every transport. Integers, minimum and maximum are the same in any order.
+enum class SumOrder { any, tree };
+
 /// The ranks of one group and their collectives, which every rank must call in the same order.
 ///
 /// `pieces` holds one range for each rank, in rank order, without gaps, starting at 0, counted in
@@ -40,12 +45,13 @@ class Transport {
   ///   send          a b c       d e f
   ///   receive       a+d         b+e c+f
   virtual void reduce_scatter(const void* send, void* receive, std::span<const Range> pieces,
-                              Index unit, DataType type) = 0;
+                              Index unit, DataType type, SumOrder order) = 0;
 
   ///                 rank 0      rank 1
   ///   before        a b         c d
   ///   after (sum)   a+c b+d     a+c b+d      the same bits on every rank
-  virtual void all_reduce(void* buffer, Index count, DataType type, Reduction reduction) = 0;
+  virtual void all_reduce(void* buffer, Index count, DataType type, Reduction reduction,
+                          SumOrder order) = 0;
 
   ///                 rank 0      rank 1
   ///   before        a b         . .
@@ -54,6 +60,29 @@ class Transport {
 
   /// Returns on no rank before every rank has called it.
   virtual void barrier() = 0;
+
+  // Sums that go on while the rank computes. The buffers of what was started must not be touched,
+  // nor be given back, before finish() has returned; `pieces` may be gone as soon as start returns.
+  // Starting and finishing stand in the same order on every rank as all other collectives, which
+  // may come in between. A rank whose exception passes a finish() leaves messages under way: it
+  // must end the job.
+
+  /// Begins all_reduce with Reduction::sum and SumOrder::any.
+  virtual void start_all_reduce(void* buffer, Index count, DataType type) = 0;
+
+  /// Begins reduce_scatter with SumOrder::any.
+  virtual void start_reduce_scatter(const void* send, void* receive, std::span<const Range> pieces,
+                                    Index unit, DataType type) = 0;
+
+  /// Lets what was started get on, without waiting. A rank may call it as often as it likes.
+  virtual void progress() = 0;
+
+  /// Returns when all that was started on this rank has ended.
+  virtual void finish() = 0;
+
+  /// The ranks that call with the same color form a group, ordered by key, and by rank where keys
+  /// are equal. Colors are not negative.
+  virtual std::unique_ptr<Transport> split(int color, int key) = 0;
 
   /// The ranks that share the memory of one node, in the order of this group.
   virtual std::unique_ptr<Transport> split_by_node() = 0;

@@ -17,17 +17,15 @@ namespace colonnade::inline COLONNADE_PRECISION {
 
 // --- Linear: z = x w ---------------------------------------------------------------------------
 
-/// Which way a weight [k, m] is cut: by output features, its columns, or by input features, its
-/// rows.
-enum class Axis { outputs, inputs };
-
-/// The logical shards of a weight that are at hand: consecutive ranges from 0 to the end of the
-/// axis, counted in the weight at hand. No ranges: not cut, the products are the fastest there are.
+/// The logical shards of a weight [k, m] that are at hand: consecutive ranges from 0 to the end of
+/// the axis, counted in the weight at hand. No ranges: it is in one piece, and its products are the
+/// fastest there are.
 ///
 /// With ranges, be it only one, products are exact: each shard is multiplied by itself, and sums
 /// over shards run along the tree of tree_sum.hpp. The bits of a shard's part then depend on its
 /// own shape and numbers, not on how many shards are at hand, on threads or on addresses.
 struct WeightShards {
+  enum class Axis { outputs, inputs };  // the columns are cut, or the rows
   Axis axis = Axis::outputs;
   std::span<const Range> ranges = {};
 };

@@ -10,7 +10,7 @@ namespace colonnade::inline COLONNADE_PRECISION {
 namespace {
 
 void check_weight_shards(const WeightShards& shards, ConstMatrixView w) {
-  const bool outputs = shards.axis == Axis::outputs;
+  const bool outputs = shards.axis == WeightShards::Axis::outputs;
   check_shards(shards.ranges, outputs ? w.cols : w.rows,
                outputs ? "w [k, m], its m outputs" : "w [k, m], its k inputs");
 }

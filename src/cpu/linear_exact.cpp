@@ -153,7 +153,7 @@ void exact_forward(ConstMatrixView x, ConstMatrixView w, MatrixView z, const Wei
   const auto factors = [=](Range rows, Range inner, Range cols) {
     return std::pair{block(x, rows, inner), block(w, inner, cols)};
   };
-  if (shards.axis == Axis::inputs) {
+  if (shards.axis == WeightShards::Axis::inputs) {
     summed_products(shards.ranges, x.cols, z, factors);
     return;
   }
@@ -170,7 +170,7 @@ void exact_backward_input(ConstMatrixView dz, ConstMatrixView w, MatrixView dx,
   const auto factors = [=](Range rows, Range inner, Range cols) {
     return std::pair{block(dz, rows, inner), transposed(block(w, cols, inner))};
   };
-  if (shards.axis == Axis::outputs) {
+  if (shards.axis == WeightShards::Axis::outputs) {
     summed_products(shards.ranges, dz.cols, dx, factors);
     return;
   }
@@ -192,8 +192,8 @@ void exact_backward_weight(ConstMatrixView x, ConstMatrixView dz, MatrixView dw,
   separate_products(
       shards.ranges, x.rows, dw, factors,
       [=](Range shard) {
-        return shards.axis == Axis::outputs ? Region{all(dw.rows), shard}
-                                            : Region{shard, all(dw.cols)};
+        return shards.axis == WeightShards::Axis::outputs ? Region{all(dw.rows), shard}
+                                                          : Region{shard, all(dw.cols)};
       },
       add);
 }

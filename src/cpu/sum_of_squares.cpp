@@ -42,7 +42,7 @@ double block_sum(ConstMatrixView matrix, Range rows) {
 
 double sum_of_squares(ConstMatrixView matrix, const WeightShards& shards) {
   if (shards.ranges.empty()) return block_sum(matrix, {0, matrix.rows});
-  const bool outputs = shards.axis == Axis::outputs;
+  const bool outputs = shards.axis == WeightShards::Axis::outputs;
   check_shards(shards.ranges, outputs ? matrix.cols : matrix.rows,
                outputs ? "matrix, its columns" : "matrix, its rows");
   std::array<double, 64> stack;  // a tree of as many shards as an Index can count

@@ -27,13 +27,18 @@ double open_unit_interval(std::uint64_t bits) {
 KeyedRandom::KeyedRandom(std::uint64_t seed, std::string_view name)
     : seed_(seed), stream_(fnv1a(name)) {}
 
-std::array<std::uint64_t, 2> KeyedRandom::words(std::uint64_t index) const {
+std::array<std::uint32_t, 4> KeyedRandom::words32(std::uint64_t index) const {
   const auto low = [](std::uint64_t x) { return static_cast<std::uint32_t>(x); };
   const auto high = [](std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); };
   const r123::Philox4x32::ctr_type counter = {
       {low(index), high(index), low(stream_), high(stream_)}};
   const r123::Philox4x32::key_type key = {{low(seed_), high(seed_)}};
   const auto out = r123::Philox4x32{}(counter, key);
+  return {out[0], out[1], out[2], out[3]};
+}
+
+std::array<std::uint64_t, 2> KeyedRandom::words(std::uint64_t index) const {
+  const auto out = words32(index);
   return {out[0] | std::uint64_t{out[1]} << 32, out[2] | std::uint64_t{out[3]} << 32};
 }
 

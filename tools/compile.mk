@@ -12,7 +12,10 @@ optimization := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanit
 else
 optimization := -O3 -g1
 endif
-optimization += -march=$(ARCH)
+# No a * b + c in one instruction unless the code says so: the compiler would fuse it in the vector
+# body of a loop and not in its rest, and an element's bits would depend on where it lies. Products
+# of matrices lose nothing, their kernels spell it out.
+optimization += -march=$(ARCH) -ffp-contract=off
 public_defines_double := -DCOLONNADE_DOUBLE
 blas_define := $(if $(filter eigen,$(blas)),,-DEIGEN_USE_BLAS)
 blas_name_openblas := -DCOLONNADE_BLAS_OPENBLAS

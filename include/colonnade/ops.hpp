@@ -17,14 +17,30 @@ namespace colonnade::inline COLONNADE_PRECISION {
 
 // --- Linear: z = x w ---------------------------------------------------------------------------
 
+/// The logical shards of a weight [k, m] that are at hand: consecutive ranges from 0 to the end of
+/// the axis, counted in the weight at hand. No ranges: it is in one piece, and its products are the
+/// fastest there are.
+///
+/// With ranges, be it only one, products are exact: each shard is multiplied by itself, and sums
+/// over shards run along the tree of tree_sum.hpp. The bits of a shard's part then depend on its
+/// own shape and numbers, not on how many shards are at hand, on threads or on addresses.
+struct WeightShards {
+  enum class Axis { outputs, inputs };  // the columns are cut, or the rows
+  Axis axis = Axis::outputs;
+  std::span<const Range> ranges = {};
+};
+
 /// z [n, m] = x [n, k] w [k, m]
-void linear_forward(ConstMatrixView x, ConstMatrixView w, MatrixView z);
+void linear_forward(ConstMatrixView x, ConstMatrixView w, MatrixView z,
+                    const WeightShards& shards = {});
 
 /// dx [n, k] = dz [n, m] w^T, w [k, m]
-void linear_backward_input(ConstMatrixView dz, ConstMatrixView w, MatrixView dx);
+void linear_backward_input(ConstMatrixView dz, ConstMatrixView w, MatrixView dx,
+                           const WeightShards& shards = {});
 
 /// dw [k, m] += x^T dz, x [n, k], dz [n, m]
-void linear_backward_weight(ConstMatrixView x, ConstMatrixView dz, MatrixView dw);
+void linear_backward_weight(ConstMatrixView x, ConstMatrixView dz, MatrixView dw,
+                            const WeightShards& shards = {});
 
 // --- Bias and activation: y = s(z + b) ---------------------------------------------------------
 
@@ -105,6 +121,7 @@ struct AdamWCoefficients {
 double sum_of_squares(ConstMatrixView matrix, const WeightShards& shards = {});
 
 /// Loshchilov and Hutter, "Decoupled weight decay regularization", in one pass over memory:
+///   g = gradient_scale gradient
 ///   m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
 ///   w = w (1 - lr decay) - lr (m / correction1) / (sqrt(v / correction2) + eps)
 void adamw_update(const AdamWCoefficients& c, ConstMatrixView gradient, MatrixView value,

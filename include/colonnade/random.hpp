@@ -20,6 +20,10 @@ class KeyedRandom {
   /// 64 independent random bits of an index.
   std::uint64_t bits(std::uint64_t index) const;
 
+  /// The whole block of an index: four independent words. bits, uniform and normal of the same
+  /// index are made of them.
+  std::array<std::uint32_t, 4> words32(std::uint64_t index) const;
+
   /// Uniform in the open interval (0, 1).
   double uniform(std::uint64_t index) const;
 

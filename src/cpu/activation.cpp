@@ -6,6 +6,7 @@
 
 #include "colonnade/ops.hpp"
 #include "cpu/eigen.hpp"
+#include "cpu/sums.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
 
@@ -14,22 +15,18 @@ namespace {
 constexpr Scalar sqrt_2_over_pi = static_cast<Scalar>(0.79788456080286535588);
 constexpr Scalar cubic = static_cast<Scalar>(0.044715);
 
-using Chunk = Eigen::Map<EigenArray>;
-// Scratch for one chunk on the stack: no allocation.
-using Scratch = Eigen::Array<Scalar, Eigen::Dynamic, 1, Eigen::ColMajor, chunk_size, 1>;
-
 /// y = s(z), z = s'(z), for one chunk of pre-activations.
-void activate(Activation activation, Chunk z, Chunk y) {
+void activate(Activation activation, Chunk& z, Chunk& y) {
   switch (activation) {
     case Activation::identity:
       y = z;
       return;
     case Activation::relu:
       y = z.max(Scalar{0});
-      z = (z > Scalar{0}).select(EigenArray::Ones(z.size()), EigenArray::Zero(z.size()));
+      z = (z > Scalar{0}).select(Chunk::Ones(z.size()), Chunk::Zero(z.size()));
       return;
     case Activation::gelu_tanh: {
-      const Scratch t = (sqrt_2_over_pi * z * (1 + cubic * z.square())).tanh();
+      const Chunk t = (sqrt_2_over_pi * z * (1 + cubic * z.square())).tanh();
       y = Scalar{0.5} * z * (1 + t);
       z = Scalar{0.5} * (1 + t) +
           Scalar{0.5} * z * (1 - t.square()) * sqrt_2_over_pi * (1 + 3 * cubic * z.square());
@@ -39,11 +36,20 @@ void activate(Activation activation, Chunk z, Chunk y) {
       constexpr Scalar sqrt_half = static_cast<Scalar>(1 / std::numbers::sqrt2);
       constexpr Scalar density_at_0 =
           static_cast<Scalar>(std::numbers::inv_sqrtpi / std::numbers::sqrt2);
-      const Scratch distribution = Scalar{0.5} * (1 + (z * sqrt_half).erf());
+      const Chunk distribution = Scalar{0.5} * (1 + (z * sqrt_half).erf());
       y = z * distribution;
       z = distribution + z * density_at_0 * (Scalar{-0.5} * z.square()).exp();
       return;
     }
+  }
+}
+
+/// Adds each column's bias to elements [begin, begin + count) of a matrix with `rows` rows.
+void add_bias(ConstMatrixView bias, Index rows, Index begin, Index count, Scalar* elements) {
+  for (Index i = 0; i < count;) {
+    const Index column = (begin + i) / rows;
+    const Index end = std::min(count, (column + 1) * rows - begin);
+    for (; i < end; ++i) elements[i] += bias.data[column];
   }
 }
 
@@ -56,20 +62,13 @@ void check_bias(ConstMatrixView bias, Index columns, std::string_view what) {
 void activation_forward(Activation activation, ConstMatrixView bias, MatrixView z, MatrixView y) {
   check_shape(y, z.rows, z.cols, "y [n, m]");
   check_bias(bias, z.cols, "bias [1, m]");
-  if (bias.size() == 0) {
-    for_each_chunk(z.size(), [=](Index begin, Index count) {
-      activate(activation, array(z.data + begin, count), array(y.data + begin, count));
-    });
-    return;
-  }
-  for_each_column(z, [=](Index column) {
-    for (Index begin = 0; begin < z.rows; begin += chunk_size) {
-      const Index at = column * z.rows + begin;
-      const Index count = std::min(chunk_size, z.rows - begin);
-      Chunk chunk = array(z.data + at, count);
-      chunk += bias.data[column];
-      activate(activation, chunk, array(y.data + at, count));
-    }
+  for_each_chunk(z.size(), [=](Index begin, Index count) {
+    Chunk chunk = load_chunk(z.data + begin, count);
+    if (bias.size() > 0) add_bias(bias, z.rows, begin, count, chunk.data());
+    Chunk out(chunk.size());
+    activate(activation, chunk, out);
+    store_chunk(chunk, z.data + begin, count);
+    store_chunk(out, y.data + begin, count);
   });
 }
 
@@ -85,7 +84,9 @@ void activation_backward(Activation activation, ConstMatrixView dy, MatrixView d
     } else {
       dz_column *= dy_column;
     }
-    if (db.size() > 0) db.data[column] += dz_column.sum();
+    if (db.size() > 0) {
+      db.data[column] += sum_in_lanes<Scalar>(dy.rows, [&](Index i) { return dz_column[i]; });
+    }
   });
 }
 

@@ -15,14 +15,20 @@ void adamw_update(const AdamWCoefficients& c, ConstMatrixView gradient, MatrixVi
   const Scalar beta1 = scalar(c.beta1), rest1 = scalar(1 - c.beta1);
   const Scalar beta2 = scalar(c.beta2), rest2 = scalar(1 - c.beta2);
   const Scalar eps = scalar(c.eps);
+  const Scalar scale = scalar(c.gradient_scale);
   for_each_chunk(gradient.size(), [=](Index begin, Index count) {
-    const auto g = array(gradient.data + begin, count);
-    auto w = array(value.data + begin, count);
-    auto m = array(first_moment.data + begin, count);
-    auto v = array(second_moment.data + begin, count);
+    // Through chunks, because Eigen's square root is approximate in vector code and exact beside
+    // it.
+    const Chunk g = scale * load_chunk(gradient.data + begin, count);
+    Chunk w = load_chunk(value.data + begin, count);
+    Chunk m = load_chunk(first_moment.data + begin, count);
+    Chunk v = load_chunk(second_moment.data + begin, count);
     m = beta1 * m + rest1 * g;
     v = beta2 * v + rest2 * g.square();
     w = keep * w - rate * m / ((scale2 * v).sqrt() + eps);
+    store_chunk(w, value.data + begin, count);
+    store_chunk(m, first_moment.data + begin, count);
+    store_chunk(v, second_moment.data + begin, count);
   });
 }
 

@@ -28,6 +28,25 @@ inline Eigen::Map<EigenArray> array(Scalar* data, Index count) {
 /// Elementwise work goes in chunks that stay in the first cache from one expression to the next.
 inline constexpr Index chunk_size = 512;
 
+/// Elements of a chunk where vector code finds them aligned and in whole packets. Eigen's
+/// vectorised functions differ from their scalar counterparts in the last bits, and the ends of an
+/// array that lies anywhere in memory go through the latter. In here all elements take the same
+/// code: what comes out depends on the value alone.
+using Chunk = Eigen::Array<Scalar, Eigen::Dynamic, 1, Eigen::ColMajor, chunk_size, 1>;
+
+/// `count` elements, and zeros up to a whole packet.
+inline Chunk load_chunk(const Scalar* from, Index count) {
+  constexpr Index packet = tensor_alignment / sizeof(Scalar);
+  Chunk chunk((count + packet - 1) / packet * packet);
+  std::copy(from, from + count, chunk.data());
+  std::fill(chunk.data() + count, chunk.data() + chunk.size(), Scalar{0});
+  return chunk;
+}
+
+inline void store_chunk(const Chunk& chunk, Scalar* to, Index count) {
+  std::copy(chunk.data(), chunk.data() + count, to);
+}
+
 /// Below this many elements the start of a parallel region costs more than it saves.
 inline constexpr Index parallel_threshold = 32 * 1024;
 

@@ -1,20 +1,16 @@
 #include "colonnade/ops.hpp"
 #include "cpu/eigen.hpp"
+#include "cpu/sums.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
 
 double squared_error_forward(ConstMatrixView y, ConstMatrixView t) {
   check_shape(t, y.rows, y.cols, "t [n, m]");
-  // One chunk after the other on one thread: the sum has the same bits for any number of threads.
-  double sum = 0;
-  for (Index begin = 0; begin < y.size(); begin += chunk_size) {
-    const Index count = std::min(chunk_size, y.size() - begin);
-    sum += (array(y.data + begin, count) - array(t.data + begin, count))
-               .template cast<double>()
-               .square()
-               .sum();
-  }
-  return sum;
+  // On one thread: the sum has the same bits for any number of threads.
+  return sum_in_lanes<double>(y.size(), [=](Index i) {
+    const double difference = y.data[i] - t.data[i];
+    return difference * difference;
+  });
 }
 
 void squared_error_backward(ConstMatrixView y, ConstMatrixView t, double scale, MatrixView dy) {

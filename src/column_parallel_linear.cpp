@@ -64,10 +64,15 @@ ColumnParallelLinear::Output ColumnParallelLinear::forward(Tensor x,
 // Y[:, r] = s(X W_r + b_r); returns the derivative, or nothing if it is 1.
 Tensor ColumnParallelLinear::compute(ConstMatrixView x, const ForwardContext& context,
                                      MatrixView y_local) const {
+  if (derivative_is_one()) {
+    linear_forward(x, weight_.value, y_local, weight_.weight_shards());
+    bias_forward(bias_.value, y_local);
+    return {};
+  }
   Tensor z(x.rows, weight_.value.cols(), memory());
-  linear_forward(x, weight_.value, z, weight_.weight_shards());               // Z_r = X W_r
-  activate(context, output_cut_.range(group_->rank()).begin, z, y_local);     // s(Z_r + b_r)
-  return derivative_is_one() ? Tensor() : std::move(z);
+  linear_forward(x, weight_.value, z, weight_.weight_shards());            // Z_r = X W_r
+  activate(context, output_cut_.range(group_->rank()).begin, z, y_local);  // s(Z_r + b_r)
+  return z;
 }
 
 Tensor ColumnParallelLinear::backward(Cache cache, Tensor dy) {

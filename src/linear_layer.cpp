@@ -24,7 +24,8 @@ LinearLayer::LinearLayer(ProcessGroup& group, const Options& options, Parameter 
       account_(group.account(options.name)),
       options_(options),
       weight_(with_shape(std::move(weight), options.name + ".weight", options.in, options.out)),
-      bias_(with_shape(std::move(bias), options.name + ".bias", 1, options.bias ? options.out : 0)) {
+      bias_(with_shape(std::move(bias), options.name + ".bias", 1, options.bias ? options.out : 0)),
+      dropout_(options.seed, options.name + ".dropout") {
   // The global fan-in: with the local width in its place every rank count would be another model.
   fill_normal(weight_, options.seed, 1 / std::sqrt(static_cast<double>(options.in)));
 }
@@ -32,11 +33,8 @@ LinearLayer::LinearLayer(ProcessGroup& group, const Options& options, Parameter 
 void LinearLayer::activate(const ForwardContext& context, Index first_col, MatrixView z,
                            MatrixView y) const {
   activation_forward(options_.activation, bias_.value, z, y);
-  if (options_.dropout == 0) return;
-  if (options_.activation == Activation::identity) fill(z, 1);  // the op leaves z as it was
-  if (!context.training) return;
-  const std::string key = options_.name + ".dropout." + std::to_string(context.step);
-  dropout_forward({.random = KeyedRandom(options_.seed, key),
+  if (options_.dropout == 0 || !context.training) return;
+  dropout_forward({.random = dropout_.at(context.step),
                    .rate = options_.dropout,
                    .first_row = context.first_row,
                    .first_col = first_col},
@@ -45,14 +43,10 @@ void LinearLayer::activate(const ForwardContext& context, Index first_col, Matri
 
 Tensor LinearLayer::backward_activation(Tensor derivative, Tensor dy) {
   if (derivative_is_one()) {
-    activation_backward(Activation::identity, dy, dy, bias_.grad);
+    bias_backward(dy, bias_.grad);
     return dy;
   }
-  // With dropout even the identity has a derivative to multiply by.
-  const Activation activation = options_.activation == Activation::identity
-                                    ? Activation::relu
-                                    : options_.activation;
-  activation_backward(activation, dy, derivative, bias_.grad);
+  activation_backward(dy, derivative, bias_.grad);
   return derivative;
 }
 

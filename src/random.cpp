@@ -37,6 +37,16 @@ std::array<std::uint32_t, 4> KeyedRandom::words32(std::uint64_t index) const {
   return {out[0], out[1], out[2], out[3]};
 }
 
+KeyedRandom KeyedRandom::at(std::uint64_t number) const {
+  KeyedRandom other = *this;
+  std::uint64_t hash = stream_;  // FNV-1a goes on over the number's bytes
+  for (int shift = 0; shift < 64; shift += 8) {
+    hash = (hash ^ (number >> shift & 0xff)) * 0x100000001b3u;
+  }
+  other.stream_ = hash;
+  return other;
+}
+
 std::array<std::uint64_t, 2> KeyedRandom::words(std::uint64_t index) const {
   const auto out = words32(index);
   return {out[0] | std::uint64_t{out[1]} << 32, out[2] | std::uint64_t{out[3]} << 32};

@@ -66,9 +66,14 @@ Tensor RowParallelLinear::compute(ConstMatrixView x, const ForwardContext& conte
   } else {
     ReduceFromRanks::forward(*group_, z, sum_order());                        // Z
   }
+  if (derivative_is_one()) {
+    bias_forward(bias_.value, z);
+    y = std::move(z);
+    return {};
+  }
   y = Tensor(z.rows(), z.cols(), memory());
   activate(context, output_cut_.range(shard_output_ ? group_->rank() : 0).begin, z, y);  // s(Z + b)
-  return derivative_is_one() ? Tensor() : std::move(z);
+  return z;
 }
 
 Tensor RowParallelLinear::backward(Cache cache, Tensor dy) {

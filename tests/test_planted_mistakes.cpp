@@ -127,7 +127,7 @@ struct HandWrittenNetwork {
     Tensor unused(derivative.rows(), derivative.cols());
     // Whatever forward used, the derivative is the tanh one's: right unless forward took the other.
     activation_forward(Activation::gelu_tanh, {}, derivative, unused);
-    activation_backward(Activation::gelu_tanh, dy, derivative, {});
+    activation_backward(dy, derivative, {});
     return derivative;
   }
 

@@ -69,12 +69,12 @@ class LinearLayer {
   SumOrder sum_order() const { return options_.shards > 0 ? SumOrder::tree : SumOrder::any; }
   std::pmr::memory_resource* memory() const { return group_->memory(); }
 
-  /// Whether s'(z) is 1 wherever the layer trains, so that nobody needs z.
+  /// Whether s'(z) is 1 everywhere, so that nobody needs it.
   bool derivative_is_one() const {
     return options_.activation == Activation::identity && options_.dropout == 0;
   }
   /// y = s(z + b), dropout included; z becomes the derivative. `first_col` is the first of y's
-  /// columns, among all of the layer.
+  /// columns, among all of the layer. Not for a derivative of 1.
   void activate(const ForwardContext& context, Index first_col, MatrixView z, MatrixView y) const;
   /// dz = dy times the derivative, into the memory of either; adds to the bias's gradient.
   Tensor backward_activation(Tensor derivative, Tensor dy);
@@ -84,6 +84,9 @@ class LinearLayer {
   Options options_;
   Parameter weight_;
   Parameter bias_;
+
+ private:
+  KeyedRandom dropout_;
 };
 
 }  // namespace COLONNADE_PRECISION

@@ -46,13 +46,16 @@ void linear_backward_weight(ConstMatrixView x, ConstMatrixView dz, MatrixView dw
 
 /// y [n, m] = s(z + 1 b) for z [n, m], b [1, m] or empty for none. On return z holds s'(z + 1 b),
 /// which is all that backward needs, in the place of what it doesn't need any more.
-/// (For the identity z is left as it was: its derivative is known.)
 void activation_forward(Activation activation, ConstMatrixView bias, MatrixView z, MatrixView y);
 
 /// dz = dy * s'(z + 1 b): `derivative` [n, m] comes from activation_forward and becomes dz.
 /// db [1, m] += 1^T dz, unless db is empty.
-void activation_backward(Activation activation, ConstMatrixView dy, MatrixView derivative,
-                         MatrixView db);
+void activation_backward(ConstMatrixView dy, MatrixView derivative, MatrixView db);
+
+/// The same for the identity without dropout, whose derivative is 1: y += 1 b, and db += 1^T dy;
+/// nothing happens where b or db is empty.
+void bias_forward(ConstMatrixView bias, MatrixView y);
+void bias_backward(ConstMatrixView dy, MatrixView db);
 
 // --- Sums --------------------------------------------------------------------------------------
 

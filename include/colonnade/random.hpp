@@ -17,6 +17,9 @@ class KeyedRandom {
  public:
   KeyedRandom(std::uint64_t seed, std::string_view name);
 
+  /// Another table for each `number`, of a training step, say; 0 too is another than this one.
+  KeyedRandom at(std::uint64_t number) const;
+
   /// 64 independent random bits of an index.
   std::uint64_t bits(std::uint64_t index) const;
 

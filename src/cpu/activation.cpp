@@ -20,6 +20,7 @@ void activate(Activation activation, Chunk& z, Chunk& y) {
   switch (activation) {
     case Activation::identity:
       y = z;
+      z.setOnes();
       return;
     case Activation::relu:
       y = z.max(Scalar{0});
@@ -53,6 +54,10 @@ void add_bias(ConstMatrixView bias, Index rows, Index begin, Index count, Scalar
   }
 }
 
+Scalar column_sum(const Scalar* column, Index rows) {
+  return sum_in_lanes<Scalar>(rows, [=](Index i) { return column[i]; });
+}
+
 void check_bias(ConstMatrixView bias, Index columns, std::string_view what) {
   if (bias.size() > 0) check_shape(bias, 1, columns, what);
 }
@@ -72,21 +77,29 @@ void activation_forward(Activation activation, ConstMatrixView bias, MatrixView 
   });
 }
 
-void activation_backward(Activation activation, ConstMatrixView dy, MatrixView derivative,
-                         MatrixView db) {
+void activation_backward(ConstMatrixView dy, MatrixView derivative, MatrixView db) {
   check_shape(derivative, dy.rows, dy.cols, "derivative [n, m]");
   check_bias(db, dy.cols, "db [1, m]");
   for_each_column(dy, [=](Index column) {
-    const auto dy_column = array(dy.data + column * dy.rows, dy.rows);
-    auto dz_column = array(derivative.data + column * dy.rows, dy.rows);
-    if (activation == Activation::identity) {
-      dz_column = dy_column;
-    } else {
-      dz_column *= dy_column;
-    }
-    if (db.size() > 0) {
-      db.data[column] += sum_in_lanes<Scalar>(dy.rows, [&](Index i) { return dz_column[i]; });
-    }
+    Scalar* const dz = derivative.data + column * dy.rows;
+    array(dz, dy.rows) *= array(dy.data + column * dy.rows, dy.rows);
+    if (db.size() > 0) db.data[column] += column_sum(dz, dy.rows);
+  });
+}
+
+void bias_forward(ConstMatrixView bias, MatrixView y) {
+  check_bias(bias, y.cols, "bias [1, m]");
+  if (bias.size() == 0) return;
+  for_each_column(y, [=](Index column) {
+    array(y.data + column * y.rows, y.rows) += bias.data[column];
+  });
+}
+
+void bias_backward(ConstMatrixView dy, MatrixView db) {
+  check_bias(db, dy.cols, "db [1, m]");
+  if (db.size() == 0) return;
+  for_each_column(dy, [=](Index column) {
+    db.data[column] += column_sum(dy.data + column * dy.rows, dy.rows);
   });
 }
 

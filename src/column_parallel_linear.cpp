@@ -55,8 +55,8 @@ ColumnParallelLinear::Output ColumnParallelLinear::forward(Tensor x,
   Tensor y(x.rows(), gather_output_ ? output_cut_.total() : own.size(), memory());
   const MatrixView y_local = gather_output_ ? y.columns(own) : MatrixView(y);
 
-  Tensor derivative = compute(x, context, y_local);                           // Y[:, r]
-  if (gather_output_) GatherColumns::forward(*group_, output_cut_, y);        // Y = all-gather
+  Tensor derivative = compute(x, context, y_local);                     // Y[:, r]
+  if (gather_output_) GatherColumns::forward(*group_, output_cut_, y);  // Y = all-gather
   if (options_.recompute) derivative = Tensor();
   return {std::move(y), {std::move(x), std::move(derivative), context}};
 }
@@ -87,10 +87,10 @@ Tensor ColumnParallelLinear::backward(Cache cache, Tensor dy) {
   Tensor dx;
   if (input_gradient_ != InputGradient::none) {
     dx = Tensor(cache.x.rows(), cache.x.cols(), memory());
-    linear_backward_input(dz, weight_.value, dx, weight_.weight_shards());    // partial dX
+    linear_backward_input(dz, weight_.value, dx, weight_.weight_shards());  // partial dX
     dx = sum_input_gradient(std::move(dx));
   }
-  linear_backward_weight(cache.x, dz, weight_.grad, weight_.weight_shards()); // dW_r += X^T dZ_r
+  linear_backward_weight(cache.x, dz, weight_.grad, weight_.weight_shards());  // dW_r += X^T dZ_r
   return dx;
 }
 

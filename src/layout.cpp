@@ -13,7 +13,8 @@ std::string_view to_string(Layout layout) {
 Layout layout_from(std::string_view name) {
   if (name == "gather") return Layout::gather;
   if (name == "pair") return Layout::pair;
-  throw Error("unknown layout", {.wanted = "gather or pair", .found = "'" + std::string(name) + "'"});
+  throw Error("unknown layout",
+              {.wanted = "gather or pair", .found = "'" + std::string(name) + "'"});
 }
 
 }  // namespace colonnade

@@ -13,8 +13,8 @@ std::string_view to_string(LossKind kind) {
 LossKind loss_from(std::string_view name) {
   if (name == "mean-square") return LossKind::mean_square;
   if (name == "cross-entropy") return LossKind::cross_entropy;
-  throw Error("unknown loss", {.wanted = "mean-square or cross-entropy",
-                               .found = "'" + std::string(name) + "'"});
+  throw Error("unknown loss",
+              {.wanted = "mean-square or cross-entropy", .found = "'" + std::string(name) + "'"});
 }
 
 }  // namespace colonnade

@@ -10,9 +10,9 @@ namespace {
 /// A layer as one rank sees it: how many features it has of what, and which collectives join them.
 struct LayerShape {
   std::string name;
-  Index in, out;              // of the whole layer
-  Index own_in, own_out;      // features of x and of s'(z) that this rank computes with
-  Index weights, biases;      // that this rank holds
+  Index in, out;          // of the whole layer
+  Index own_in, own_out;  // features of x and of s'(z) that this rank computes with
+  Index weights, biases;  // that this rank holds
   bool replicated_bias;
   bool gathers_output;        // column-parallel, y complete on every rank
   bool sums_output;           // row-parallel, y summed over ranks
@@ -154,7 +154,8 @@ std::vector<LedgerLine> predict_traffic(const Job& job, int tp_rank, int dp_rank
       for (const LayerShape& layer : layers) {
         for (const Index size : {layer.weights, layer.biases}) {
           if (size == 0) continue;
-          dp.all_gather("update", shard_range(size, job.mesh.dp, dp_rank).size() * job.scalar_bytes);
+          dp.all_gather("update",
+                        shard_range(size, job.mesh.dp, dp_rank).size() * job.scalar_bytes);
         }
       }
     }
@@ -166,13 +167,14 @@ std::vector<LedgerLine> predict_traffic(const Job& job, int tp_rank, int dp_rank
 
 namespace {
 
-void add_counted(const std::string& name, const ProcessGroup& group, std::vector<LedgerLine>& lines) {
+void add_counted(const std::string& name, const ProcessGroup& group,
+                 std::vector<LedgerLine>& lines) {
   for (const Account& account : group.accounts()) {
     for (std::size_t kind = 0; kind < collective_count; ++kind) {
       const Traffic& traffic = account.traffic[kind];
       if (traffic.calls == 0) continue;
-      lines.push_back({name, account.name, static_cast<Collective>(kind), traffic.calls,
-                       traffic.bytes_sent});
+      lines.push_back(
+          {name, account.name, static_cast<Collective>(kind), traffic.calls, traffic.bytes_sent});
     }
   }
 }
@@ -217,7 +219,9 @@ bool same_traffic(const std::vector<LedgerLine>& a, const std::vector<LedgerLine
 }
 
 MemoryPlan predict_memory(const Job& job, int tp_rank, int dp_rank, Index rows) {
-  const auto bytes = [&](double numbers) { return numbers * static_cast<double>(job.scalar_bytes); };
+  const auto bytes = [&](double numbers) {
+    return numbers * static_cast<double>(job.scalar_bytes);
+  };
   MemoryPlan plan;
   const MlpOptions& model = job.model;
   double features = static_cast<double>(model.widths.back());  // of the target

@@ -60,11 +60,11 @@ RowParallelLinear::Output RowParallelLinear::forward(Tensor x,
 Tensor RowParallelLinear::compute(ConstMatrixView x, const ForwardContext& context,
                                   Tensor& y) const {
   Tensor z(x.rows, options_.out, memory());
-  linear_forward(x, weight_.value, z, weight_.weight_shards());               // partial Z
+  linear_forward(x, weight_.value, z, weight_.weight_shards());  // partial Z
   if (shard_output_) {
     z = ReduceScatterColumns::forward(*group_, output_cut_, z, sum_order());  // own columns of Z
   } else {
-    ReduceFromRanks::forward(*group_, z, sum_order());                        // Z
+    ReduceFromRanks::forward(*group_, z, sum_order());  // Z
   }
   if (derivative_is_one()) {
     bias_forward(bias_.value, z);

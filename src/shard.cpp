@@ -46,13 +46,14 @@ Sharding::Sharding(Index total, Index parts, Index shards, std::string_view what
   const bool exact = shards > 0;
   const Index pieces = exact ? shards : parts;
   if (pieces < 1 || total < pieces) {
-    throw Error("cannot cut " + std::string(what) + " among " + std::to_string(pieces) +
-                    (exact ? " shards" : " ranks"),
-                {.wanted = std::string("at least one column for each ") + (exact ? "shard" : "rank"),
-                 .found = std::to_string(total) + " columns",
-                 .hint = exact ? "choose fewer shards or a wider layer"
-                               : "run on fewer ranks or choose a wider layer"},
-                where);
+    throw Error(
+        "cannot cut " + std::string(what) + " among " + std::to_string(pieces) +
+            (exact ? " shards" : " ranks"),
+        {.wanted = std::string("at least one column for each ") + (exact ? "shard" : "rank"),
+         .found = std::to_string(total) + " columns",
+         .hint = exact ? "choose fewer shards or a wider layer"
+                       : "run on fewer ranks or choose a wider layer"},
+        where);
   }
   if (exact) shards_a_part_ = divide_exact(shards, parts, "the shards among the ranks", where);
   ranges_.reserve(static_cast<std::size_t>(parts));

@@ -109,7 +109,7 @@ Trainer::Trainer(Mesh& mesh, Mlp& model, const Loss& loss, AdamW& optimizer,
   }
   schedule_ = {.kind = options.schedule,
                .warmup = options.warmup,
-               .decay = options.decay,
+               .decay = options.decay > 0 ? options.decay : steps / 5,
                .steps = steps};
 }
 
@@ -130,8 +130,7 @@ void Trainer::run() {
     }
     EpochReport report{.epoch = epoch, .test = {}};
     if (test_ != nullptr) {
-      report.test =
-          evaluate(*mesh_, *model_, *loss_, *test_, options_.batch, options_.row_blocks);
+      report.test = evaluate(*mesh_, *model_, *loss_, *test_, options_.batch, options_.row_blocks);
     }
     on_epoch(report);
   }
@@ -151,9 +150,9 @@ StepReport Trainer::step(std::span<const Index> rows) {
   for (const Range part : parts_) {
     Tensor x(part.size(), train_->inputs(), model_->memory());
     Tensor t(part.size(), train_->targets(), model_->memory());
-    train_->fill_batch(rows.subspan(static_cast<std::size_t>(part.begin),
-                                    static_cast<std::size_t>(part.size())),
-                       x, t);
+    train_->fill_batch(
+        rows.subspan(static_cast<std::size_t>(part.begin), static_cast<std::size_t>(part.size())),
+        x, t);
     training_step_.add(std::move(x), t, part.begin);
   }
   const double factor = schedule_.factor(steps_done_);

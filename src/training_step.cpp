@@ -91,6 +91,7 @@ StepResult TrainingStep::finish(double factor) {
   if (data_parallel_ != nullptr) {
     data_parallel_->finish();
     ProcessGroup& group = data_parallel_->group();
+    const AccountScope charge = group.charge(group.account("loss"));
     sum = group.all_reduce(sum, Reduction::sum, exact() ? SumOrder::tree : SumOrder::any);
   }
   result.loss = loss_->mean(sum, rows_);
@@ -119,7 +120,11 @@ double TrainingStep::gradient_norm() {
                   : in_runs ? sum_of_squares(data_parallel_->own_sum(parameter))
                             : sum_of_squares(parameter.grad, parameter.weight_shards());
   }
-  if (in_runs) data_parallel_->group().all_reduce(std::span(squares_));
+  if (in_runs) {
+    ProcessGroup& dp = data_parallel_->group();
+    const AccountScope charge = dp.charge(dp.account("norm"));
+    dp.all_reduce(std::span(squares_));
+  }
   const AccountScope charge = group.charge(norm_account_);
   group.all_reduce(std::span(squares_), Reduction::sum, exact() ? SumOrder::tree : SumOrder::any);
   double sum = 0;

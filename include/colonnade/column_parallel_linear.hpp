@@ -26,12 +26,13 @@ class ColumnParallelLinear final : public LinearLayer {
   ColumnParallelLinear(ProcessGroup& group, const Options& options, bool gather_output,
                        InputGradient input_gradient);
 
-  /// x [B, in], the same on all ranks. y [B, out], the same on all ranks, if the output is gathered;
-  /// else y [B, out_local].
+  /// x [B, in], the same on all ranks. y [B, out], the same on all ranks, if the output is
+  /// gathered; else y [B, out_local].
   Output forward(Tensor x, const ForwardContext& context = {}) const override;
 
-  /// dy [B, out_local]: the complete gradient of this rank's own columns of y. Returns dx, complete:
-  /// [B, in_local] in the cut of the layer below, [B, in] or empty, as InputGradient says.
+  /// dy [B, out_local]: the complete gradient of this rank's own columns of y. Returns dx,
+  /// complete: [B, in_local] in the cut of the layer below, [B, in] or empty, as InputGradient
+  /// says.
   Tensor backward(Cache cache, Tensor dy) override;
 
   const Sharding& output_cut() const { return output_cut_; }

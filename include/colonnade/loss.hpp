@@ -26,7 +26,7 @@ class Loss {
  public:
   /// What backward needs of forward.
   struct Cache {
-    Tensor y;                              // mean square: y; cross-entropy: exp(y - largest)
+    Tensor y;                                // mean square: y; cross-entropy: exp(y - largest)
     std::pmr::vector<double> exp_sums = {};  // cross-entropy: of each row, over all classes
   };
   struct Output {
@@ -82,7 +82,8 @@ class CrossEntropy final : public Loss {
   SumOrder order_;
 };
 
-/// The loss for a model's output, which must be sharded for cross-entropy and whole for mean square.
+/// The loss for a model's output, which must be sharded for cross-entropy and whole for mean
+/// square.
 std::unique_ptr<Loss> make_loss(const LossOptions& options, const Mlp& model);
 
 }  // namespace COLONNADE_PRECISION

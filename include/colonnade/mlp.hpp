@@ -30,7 +30,8 @@ struct MlpOptions {
   Index shards = 0;           // logical shards of exact mode; 0: fast mode
 };
 
-/// Which of the output's columns a rank gets from forward, and of which backward wants the gradient.
+/// Which of the output's columns a rank gets from forward, and of which backward wants the
+/// gradient.
 struct OutputColumns {
   Index total = 0;
   Range y = {};
@@ -51,14 +52,15 @@ class Mlp {
   };
   using LayerReady = std::function<void(LinearLayer&)>;
 
-  /// Throws unless every width that is cut gives each rank, or logical shard, a column. `group` must
-  /// outlive it.
+  /// Throws unless every width that is cut gives each rank, or logical shard, a column. `group`
+  /// must outlive it.
   Mlp(ProcessGroup& group, const MlpOptions& options);
 
   /// x [B, widths.front()], the same on all ranks. Collective.
   Output forward(Tensor x, const ForwardContext& context = {}) const;
-  /// dy [B, output().dy]: the complete gradient of these columns. Adds to all parameters' gradients,
-  /// and calls `ready` with each layer, last to first, once its own are there. Collective.
+  /// dy [B, output().dy]: the complete gradient of these columns. Adds to all parameters'
+  /// gradients, and calls `ready` with each layer, last to first, once its own are there.
+  /// Collective.
   void backward(Cache cache, Tensor dy, const LayerReady& ready = {});
 
   void zero_grad();

@@ -1,7 +1,7 @@
 // A model's tensors in safetensors files, under the names and in the shapes of PyTorch's nn.Linear:
 // weight [out, in], bias [out]. A rank's columns of a weight are a run of its rows there, one
-// contiguous byte range; a rank's rows are a run of columns. Every rank reads what it holds, no rank
-// ever holds the whole, and of several ranks that hold the same the first one writes it.
+// contiguous byte range; a rank's rows are a run of columns. Every rank reads what it holds, no
+// rank ever holds the whole, and of several ranks that hold the same the first one writes it.
 #pragma once
 
 #include <string>

@@ -1,6 +1,6 @@
 // AdamW with decoupled weight decay. Each rank keeps the moments of its own shards, or with ZeRO
-// stage 1 a share of these (Rajbhandari et al., "ZeRO: Memory optimizations toward training trillion
-// parameter models").
+// stage 1 a share of these (Rajbhandari et al., "ZeRO: Memory optimizations toward training
+// trillion parameter models").
 #pragma once
 
 #include <cstdint>

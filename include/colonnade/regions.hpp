@@ -5,8 +5,8 @@
 //   region                forward                       backward
 //   CopyToRanks           identity (x is replicated)    all-reduce (each rank holds a partial dx)
 //   ReduceFromRanks       all-reduce (partial sums)     identity (dy is replicated)
-//   GatherColumns         all-gather (own columns)      reduce-scatter (each rank holds a partial dy)
-//   ReduceScatterColumns  reduce-scatter (partial sums) all-gather (own columns of dy)
+//   GatherColumns         all-gather (own columns)      reduce-scatter (each rank holds a partial
+//   dy) ReduceScatterColumns  reduce-scatter (partial sums) all-gather (own columns of dy)
 //   SliceColumns          own columns of a replica      all-gather (own columns of dx)
 //
 // Whether a gradient is a partial sum, which needs exactly one reduction, or complete, which must

@@ -39,8 +39,8 @@ class Sharding {
   /// thing that is cut.
   Sharding(Index total, Index parts, std::string_view what, SourceLine where = SourceLine::here());
 
-  /// `shards` of them, or one for each part if it is 0. Throws unless parts divides shards and every
-  /// shard gets a column.
+  /// `shards` of them, or one for each part if it is 0. Throws unless parts divides shards and
+  /// every shard gets a column.
   Sharding(Index total, Index parts, Index shards, std::string_view what,
            SourceLine where = SourceLine::here());
 

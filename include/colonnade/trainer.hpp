@@ -25,7 +25,7 @@ struct TrainerOptions {
   std::uint64_t seed = 0;
   ScheduleKind schedule = ScheduleKind::constant;
   std::int64_t warmup = 0;
-  std::int64_t decay = 0;  // steps in which warmup-stable-decay falls
+  std::int64_t decay = 0;  // steps in which warmup-stable-decay falls; 0: a fifth of all
   Index accumulate = 1;    // micro-batches that each data-parallel rank makes of its rows
   Index row_blocks = 0;    // exact mode: into which a batch is cut for any number of ranks; else 0
   double clip = 0;         // largest norm of all gradients together; 0: unbounded
@@ -38,9 +38,9 @@ struct StepReport {
   std::int64_t epoch = 0;        // from 1
   double loss = 0;               // before the update
   double learning_rate = 0;
-  Index rows = 0;         // samples in this batch
-  double seconds = 0;     // all of the step, fetching the batch included
-  Traffic communication;  // of this rank, waiting for others included
+  Index rows = 0;                            // samples in this batch
+  double seconds = 0;                        // all of the step, fetching the batch included
+  Traffic communication;                     // of this rank, waiting for others included
   std::optional<double> gradient_norm = {};  // before clipping, where that is on
 };
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "app/config_file.hpp"
+#include "app/train_options.hpp"
 #include "app/validators.hpp"
 #include "colonnade/version.hpp"
 
@@ -14,7 +15,6 @@ namespace colonnade::app {
 namespace {
 
 constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
-constexpr std::int64_t largest_size = std::int64_t{1} << 31;
 
 void add_device_options(CLI::App& command, CommandLine& line) {
   DeviceOptions& device = line.device;
@@ -32,92 +32,6 @@ void add_device_options(CLI::App& command, CommandLine& line) {
                    "give each rank cores of its own, if there are enough (default: yes)");
 }
 
-void add_data_options(CLI::App& command, TrainOptions& train) {
-  command.add_option("--data", train.data, "folder in MNIST's layout (IDX files)")
-      ->type_name("DIR");
-  command.add_option("--inputs", train.inputs, "NPY matrix [n, in]: regression")->type_name("FILE");
-  command.add_option("--targets", train.targets, "NPY matrix [n, out]")->type_name("FILE");
-}
-
-void add_model_options(CLI::App& command, MlpOptions& model) {
-  command
-      .add_option_function<std::string>(
-          "--widths", [&model](const std::string& text) { model.widths = whole_numbers(text); },
-          "layer widths, input first: 784,1024,10")
-      ->check(list_of_whole_numbers(1, largest_size))
-      ->type_name("N,N,...");
-  command
-      .add_option_function<std::string>(
-          "--activation",
-          [&model](const std::string& name) { model.activation = activation_from(name); },
-          "gelu-tanh, gelu-erf, relu or identity (default: gelu-tanh)")
-      ->type_name("NAME")
-      ->check(one_of({"gelu-tanh", "gelu-erf", "relu", "identity"}));
-  command.add_flag("--activate-last", model.activate_last, "activation after the last layer too");
-  command.add_flag("--bias,!--no-bias", model.bias, "biases in every layer (default: yes)");
-  command.add_option("--seed", model.seed, "of weights and of the shuffle")
-      ->transform(whole_number(0, largest));
-}
-
-void add_trainer_options(CLI::App& command, TrainerOptions& trainer) {
-  command.add_option("--batch", trainer.batch, "samples in a step")
-      ->transform(whole_number(1, largest_size));
-  command
-      .add_option("--epochs", trainer.epochs,
-                  "passes over the data (default: 1, or what --steps takes)")
-      ->default_str("")
-      ->transform(whole_number(1, largest));
-  command.add_option("--steps", trainer.steps, "end after so many optimizer steps")
-      ->transform(whole_number(1, largest))
-      ->default_str("");
-  command
-      .add_option_function<std::string>(
-          "--schedule",
-          [&trainer](const std::string& name) { trainer.schedule = schedule_from(name); },
-          "of the learning rate: constant or cosine (default: constant)")
-      ->type_name("NAME")
-      ->check(one_of({"constant", "cosine"}));
-  command.add_option("--warmup", trainer.warmup, "steps in which the learning rate rises")
-      ->transform(whole_number(0, largest));
-  command.add_flag("--shuffle,!--no-shuffle", trainer.shuffle,
-                   "another order each epoch, keyed by (seed, epoch) (default: yes)");
-}
-
-void add_optimizer_options(CLI::App& command, AdamWOptions& adamw) {
-  command.add_option("--lr", adamw.learning_rate, "AdamW: learning rate")
-      ->check(real_number(0, largest_real));
-  command.add_option("--weight-decay", adamw.weight_decay, "AdamW: decoupled decay")
-      ->check(real_number(0, largest_real));
-  command.add_option("--beta1", adamw.beta1, "AdamW: decay of the first moment")
-      ->check(real_number(0, below_one));
-  command.add_option("--beta2", adamw.beta2, "AdamW: decay of the second moment")
-      ->check(real_number(0, below_one));
-  command.add_option("--eps", adamw.eps, "AdamW: added to the root of the second moment")
-      ->check(real_number(smallest_real, largest_real));
-  command.add_flag("--decay-bias", adamw.decay_bias, "decay biases like weights");
-}
-
-void add_file_options(CLI::App& command, TrainOptions& train) {
-  command.add_option("--load", train.load, "start from the parameters in a safetensors file")
-      ->type_name("FILE");
-  command.add_option("--save", train.save, "write the trained parameters to a safetensors file")
-      ->type_name("FILE");
-  command
-      .add_option("--dump-gradients", train.dump_gradients,
-                  "write the last step's gradients to a safetensors file")
-      ->type_name("FILE");
-  command.add_option("--log", train.log, "write a JSON line for each step and epoch")
-      ->type_name("FILE");
-  command
-      .add_option("--progress", train.progress,
-                  "line (redrawn), plain (printed) or auto: line on a terminal")
-      ->type_name("NAME")
-      ->check(one_of({"auto", "line", "plain"}));
-  command
-      .add_option("--config", train.config, "TOML file with these options; the command line wins")
-      ->type_name("FILE");
-}
-
 /// The command line of this program, bound to the fields of `line`.
 class Parser {
  public:
@@ -132,12 +46,8 @@ class Parser {
     app_.get_formatter()->column_width(28);
     CLI::App* train = app_.add_subcommand("train", "train a network");
     train->require_subcommand(1);
-    train_mlp_ = train->add_subcommand("mlp", "a multi-layer perceptron of column-parallel layers");
-    add_data_options(*train_mlp_, line.train);
-    add_model_options(*train_mlp_, line.train.model);
-    add_trainer_options(*train_mlp_, line.train.trainer);
-    add_optimizer_options(*train_mlp_, line.train.adamw);
-    add_file_options(*train_mlp_, line.train);
+    train_mlp_ = train->add_subcommand("mlp", "a multi-layer perceptron of tensor-parallel layers");
+    add_train_options(*train_mlp_, line.train);
     add_device_options(*train_mlp_, line);
 
     demo_ = app_.add_subcommand("demo", "the smallest tensor-parallel job; proves its gradients");

@@ -7,19 +7,33 @@
 #include <vector>
 
 #include "colonnade/device.hpp"
+#include "colonnade/loss.hpp"
 #include "colonnade/mlp.hpp"
 #include "colonnade/optimizer.hpp"
 #include "colonnade/trainer.hpp"
 
 namespace colonnade::app {
 
+/// How a job is spread over ranks, as the command line has it; see resolve_job.
+struct ParallelOptions {
+  std::string mesh;  // "" for tensor parallelism alone
+  bool zero1 = false;
+  bool exact = false;
+  Index shards = 0;      // 0: not given
+  Index row_blocks = 0;  // 0: not given
+};
+
 struct TrainOptions {
   std::string data;
   std::string inputs;
   std::string targets;
   MlpOptions model;
+  LossOptions loss;
   TrainerOptions trainer;
   AdamWOptions adamw;
+  ParallelOptions parallel;
+  bool ledger = false;
+  bool dry_run = false;
   std::string load;
   std::string save;
   std::string dump_gradients;

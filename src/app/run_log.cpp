@@ -15,16 +15,17 @@ RunLog::RunLog(const std::string& path) : path_(path), file_(path, std::ios::tru
 void RunLog::on_step(const StepReport& report) {
   const double communication_ms = report.communication.seconds * 1e3;
   const double step_ms = report.seconds * 1e3;
-  write(Json{{"step", report.step},
-             {"epoch", report.epoch},
-             {"loss", report.loss},
-             {"lr", report.learning_rate},
-             {"step_ms", step_ms},
-             {"compute_ms", step_ms - communication_ms},
-             {"comm_ms", communication_ms},
-             {"comm_bytes", report.communication.bytes_sent},
-             {"samples_per_s", static_cast<double>(report.rows) / report.seconds}}
-            .dump());
+  Json line{{"step", report.step},
+            {"epoch", report.epoch},
+            {"loss", report.loss},
+            {"lr", report.learning_rate},
+            {"step_ms", step_ms},
+            {"compute_ms", step_ms - communication_ms},
+            {"comm_ms", communication_ms},
+            {"comm_bytes", report.communication.bytes_sent},
+            {"samples_per_s", static_cast<double>(report.rows) / report.seconds}};
+  if (report.gradient_norm) line["gradient_norm"] = *report.gradient_norm;
+  write(line.dump());
 }
 
 void RunLog::on_epoch(const EpochReport& report) {

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "app/commands.hpp"
+#include "app/job.hpp"
+#include "app/ledger.hpp"
 #include "app/progress.hpp"
 #include "app/run_log.hpp"
 #include "app/terminal.hpp"
@@ -42,6 +44,9 @@ void check_data_options(const TrainOptions& options) {
     throw Error("no data set, or more than one",
                 {.wanted = "either --data DIR or both --inputs X.npy and --targets Y.npy"});
   }
+}
+
+void check_widths(const TrainOptions& options) {
   if (options.model.widths.size() < 2) {
     throw Error("--widths must name the layers",
                 {.wanted = "two widths at least, as in 784,1024,10",
@@ -118,21 +123,16 @@ void check_outputs(const TrainOptions& options) {
   }
 }
 
+/// The micro-batches that this rank makes of a full batch.
+std::vector<Range> full_batch(const Job& job, const TrainerOptions& trainer, int dp_rank) {
+  return micro_batches(trainer.batch, job.mesh.dp, dp_rank, trainer.accumulate, trainer.row_blocks);
+}
+
 /// Refuses a run that this node's memory can't hold before a page of it is touched: else the system
 /// ends the job in the middle, without a word.
-void check_memory(const TrainOptions& options, const Device& device, int ranks) {
-  const std::vector<Index>& widths = options.model.widths;
-  double parameters = 0;
-  double activations = 2.0 * static_cast<double>(widths.front());
-  for (std::size_t i = 1; i < widths.size(); ++i) {
-    parameters += static_cast<double>(widths[i - 1] + 1) * static_cast<double>(widths[i]);
-    activations += static_cast<double>(widths[i]) * (1 + 1.0 / ranks);
-  }
-  // Parameters, gradients and two moments; what a step keeps.
-  const double rank_bytes =
-      sizeof(Scalar) *
-      (4 * parameters / ranks + activations * static_cast<double>(options.trainer.batch));
-  const double needed = rank_bytes * device.node_size;
+void check_memory(const Job& job, const TrainerOptions& trainer, const Device& device) {
+  const Index rows = full_batch(job, trainer, 0).front().size();  // of the largest
+  const double needed = predict_memory(job, 0, 0, rows).total() * device.node_size;
   const double present =
       static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
   if (needed <= present) return;
@@ -142,14 +142,28 @@ void check_memory(const TrainOptions& options, const Device& device, int ranks) 
                .hint = "use more nodes, narrower layers or a smaller batch"});
 }
 
-void print_start(ProcessGroup& world, const Device& device, const Mlp& model, const Data& data) {
+void print_devices(ProcessGroup& world, const Device& device) {
   const std::vector<std::string> devices = gather_text(world, describe(device, world.rank()));
   if (world.rank() != 0) return;
   std::printf("%s\n", backend_description().c_str());
   for (const std::string& line : devices) std::printf("%s\n", line.c_str());
-  std::printf("model: %s parameters, cut over %d %s\n",
-              render_count(model.parameter_count()).c_str(), world.size(),
-              world.size() == 1 ? "rank" : "ranks");
+  std::fflush(stdout);
+}
+
+/// `model: 1,863,690 parameters, cut over 4 ranks, in 2 copies`
+void print_model(const Job& job, Index parameters) {
+  const std::string copies =
+      job.mesh.dp == 1 ? "" : ", in " + render_count(job.mesh.dp) + " copies";
+  std::printf("model: %s parameters, cut over %d %s%s\n", render_count(parameters).c_str(),
+              job.mesh.tp, job.mesh.tp == 1 ? "rank" : "ranks", copies.c_str());
+  if (job.model.shards > 0) {
+    std::printf(
+        "exact: %td shards a layer, the same bits on every number of ranks that divides it\n",
+        job.model.shards);
+  }
+}
+
+void print_data(const Data& data) {
   std::printf("data: %s samples of %td inputs", render_count(data.train->samples()).c_str(),
               data.train->inputs());
   if (data.test) std::printf(", %s to test", render_count(data.test->samples()).c_str());
@@ -183,7 +197,8 @@ void print_summary(ProcessGroup& world, const Mlp& model, const Totals& totals) 
 
 /// Runs the trainer with its reports going to the screen and the log, both rank 0's.
 Totals train(ProcessGroup& world, Trainer& trainer, const TrainOptions& options,
-             Index samples_per_epoch, std::optional<RunLog>& log) {
+             Index samples_per_epoch, std::optional<RunLog>& log,
+             std::optional<LedgerCheck>& ledger) {
   std::optional<Progress> progress;
   if (world.rank() == 0) {
     const bool redraw =
@@ -191,7 +206,11 @@ Totals train(ProcessGroup& world, Trainer& trainer, const TrainOptions& options,
     progress.emplace(redraw, options.trainer.epochs, samples_per_epoch);
   }
   Totals totals;
+  trainer.before_step = [&](std::span<const Range> micro_batches) {
+    if (ledger) ledger->before(micro_batches);
+  };
   trainer.on_step = [&](const StepReport& report) {
+    if (ledger) ledger->after();
     totals.seconds += report.seconds;
     totals.samples += report.rows;
     totals.communication += report.communication;
@@ -207,31 +226,67 @@ Totals train(ProcessGroup& world, Trainer& trainer, const TrainOptions& options,
   return totals;
 }
 
+/// `--dry-run`: what the formulas say about the job, without data, without a model.
+void print_dry_run(const Job& job, const TrainerOptions& trainer) {
+  Index parameters = 0;
+  for (std::size_t i = 0; i + 1 < job.model.widths.size(); ++i) {
+    parameters += (job.model.widths[i] + (job.model.bias ? 1 : 0)) * job.model.widths[i + 1];
+  }
+  print_model(job, parameters);
+  print_plan(job, full_batch(job, trainer, 0));
+}
+
 }  // namespace
 
 int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions& options) {
+  TrainerOptions trainer_options = options.trainer;
+  Job job;
   Data data;
+  collectively(world, [&] {
+    check_widths(options);
+    job = resolve_job(options.model, options.loss, options.parallel, trainer_options, world.size());
+    if (!options.dry_run) check_memory(job, trainer_options, device);
+  });
+  print_devices(world, device);
+  if (options.dry_run) {
+    if (world.rank() == 0) print_dry_run(job, trainer_options);
+    return 0;
+  }
+
+  Mesh mesh(world, job.mesh);
   std::optional<Mlp> model;
+  std::unique_ptr<Loss> loss;
   std::optional<AdamW> optimizer;
+  std::optional<DataParallel> data_parallel;
   collectively(world, [&] {
     data = load_data(options);
-    check_memory(options, device, world.size());
-    model.emplace(world, options.model);
-    optimizer.emplace(model->parameters(), options.adamw);
+    model.emplace(mesh.tp(), job.model);
+    loss = make_loss(job.loss, *model);
+    optimizer.emplace(model->parameters(), options.adamw, job.zero1 ? &mesh.dp() : nullptr);
+    if (job.mesh.dp > 1) data_parallel.emplace(mesh.dp(), *model, gradient_sum(job));
     if (world.rank() == 0) check_outputs(options);
   });
-  if (!options.load.empty()) load_parameters(world, *model, options.load);
+  if (!options.load.empty()) load_parameters(mesh, *model, options.load);
   std::optional<RunLog> log;  // last of all: it is the one output that starts anew at once
   collectively(world, [&] {
     if (world.rank() == 0 && !options.log.empty()) log.emplace(options.log);
   });
-  print_start(world, device, *model, data);
+  if (world.rank() == 0) {
+    print_model(job, model->parameter_count());
+    print_data(data);
+  }
 
-  Trainer trainer(world, *model, *optimizer, *data.train, data.test.get(), options.trainer);
-  const Totals totals = train(world, trainer, options, data.train->samples(), log);
+  Trainer trainer(mesh, *model, *loss, *optimizer, data_parallel ? &*data_parallel : nullptr,
+                  *data.train, data.test.get(), trainer_options);
+  std::optional<LedgerCheck> ledger;
+  if (options.ledger) ledger.emplace(mesh, job);
+  const Totals totals = train(world, trainer, options, data.train->samples(), log, ledger);
 
-  if (!options.save.empty()) save_parameters(world, *model, options.save);
-  if (!options.dump_gradients.empty()) save_gradients(world, *model, options.dump_gradients);
+  if (!options.save.empty()) save_parameters(mesh, *model, options.save);
+  if (!options.dump_gradients.empty()) {
+    if (data_parallel) data_parallel->gather();
+    save_gradients(mesh, *model, options.dump_gradients);
+  }
   print_summary(world, *model, totals);
   return 0;
 }

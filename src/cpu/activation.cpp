@@ -90,9 +90,8 @@ void activation_backward(ConstMatrixView dy, MatrixView derivative, MatrixView d
 void bias_forward(ConstMatrixView bias, MatrixView y) {
   check_bias(bias, y.cols, "bias [1, m]");
   if (bias.size() == 0) return;
-  for_each_column(y, [=](Index column) {
-    array(y.data + column * y.rows, y.rows) += bias.data[column];
-  });
+  for_each_column(
+      y, [=](Index column) { array(y.data + column * y.rows, y.rows) += bias.data[column]; });
 }
 
 void bias_backward(ConstMatrixView dy, MatrixView db) {

@@ -62,13 +62,13 @@ GradientProof prove_gradients(ProcessGroup& group, const MlpOptions& options, In
   for (std::size_t i = 0; i < sharded.parameters().size(); ++i) {
     const Parameter& part = *sharded.parameters()[i];
     Parameter& all = *whole.parameters()[i];
-    const Tensor differences = numerical_gradient_of_block(
-        all.value, part, [&] { return loss_of(whole, x, t); });
+    const Tensor differences =
+        numerical_gradient_of_block(all.value, part, [&] { return loss_of(whole, x, t); });
     const double scale = largest_element(all.grad);
     const double from_differences =
         largest_error(group, gradient_error(part.grad, differences, scale).relative);
-    const double from_one_rank = largest_error(
-        group, gradient_error(part.grad, block_of(all.grad, part), scale).relative);
+    const double from_one_rank =
+        largest_error(group, gradient_error(part.grad, block_of(all.grad, part), scale).relative);
     if (!(from_differences <= proof.against_differences)) {
       proof.against_differences = from_differences;
       proof.farthest = part.name;

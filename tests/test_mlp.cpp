@@ -66,9 +66,9 @@ RANKS_TEST_CASE("parity with one rank over twenty AdamW steps", "1 2 3 4") {
         const Parameter& all = *whole.parameters()[i];
         CAPTURE(part.name);
         CHECK(part.name == all.name);
-        CHECK(distance(part.grad, all.grad.columns(part.owned)) <=
+        CHECK(distance(part.grad, block_of(all.grad, part)) <=
               (step == 0 ? harness::rounding : after_steps));
-        CHECK(distance(part.value, all.value.columns(part.owned)) <= after_steps);
+        CHECK(distance(part.value, block_of(all.value, part)) <= after_steps);
       }
     }
   }
@@ -81,8 +81,8 @@ RANKS_TEST_CASE("the initial model is the same for every number of ranks, bit fo
   for (std::size_t i = 0; i < sharded.parameters().size(); ++i) {
     const Parameter& part = *sharded.parameters()[i];
     const Parameter& all = *whole.parameters()[i];
-    const ConstMatrixView want = all.value.columns(part.owned);
-    for (Index k = 0; k < part.value.size(); ++k) CHECK(part.value.data()[k] == want.data[k]);
+    const Tensor want = block_of(all.value, part);
+    for (Index k = 0; k < part.value.size(); ++k) CHECK(part.value.data()[k] == want.data()[k]);
   }
 }
 
@@ -141,10 +141,13 @@ RANKS_TEST_CASE("a network's backward is the gradient of its loss over all ranks
   Mlp model(world, {.widths = {3, 5, 4}, .activate_last = true, .seed = 5});
   for (Parameter* parameter : model.parameters()) fill_normal(*parameter, 5, 0.5);
   const Tensor x = random_matrix(3, 3, "x"), t = random_matrix(3, 4, "t");
+  const MeanSquare mean_square(world, model.output());
   auto [y, cache] = model.forward(x.clone());
-  model.backward(std::move(cache),
-                 MeanSquare::backward(y, t, model.output_columns(), model.memory()));
-  const auto loss = [&] { return MeanSquare::forward(model.forward(x.clone()).y, t); };
+  auto [sum, loss_cache] = mean_square.forward(std::move(y), t);
+  model.backward(std::move(cache), mean_square.backward(std::move(loss_cache), t, x.rows()));
+  const auto loss = [&] {
+    return mean_square.mean(mean_square.forward(model.forward(x.clone()).y, t).sum, x.rows());
+  };
   for (Parameter* parameter : model.parameters()) {
     CAPTURE(parameter->name);
     CHECK_GRADIENT(parameter->grad, numerical_gradient(world, parameter->value, loss));

@@ -196,7 +196,7 @@ double gradient_check(ProcessGroup& group, Mistake mistake) {
 
 }  // namespace
 
-RANKS_TEST_CASE("the gradient check is green on the network without a mistake", "1 2 3 4") {
+RANKS_TEST_CASE("the gradient check is green on the network without a mistake", "1-8") {
   CHECK(gradient_check(world, Mistake::none) <= gradient_tolerance);
 }
 
@@ -227,7 +227,7 @@ Parameter weight_of(const std::string& name, Range own) {
 
 }  // namespace
 
-RANKS_TEST_CASE("parity is red when every rank draws the same numbers", "1 2 3 4") {
+RANKS_TEST_CASE("parity is red when every rank draws the same numbers", "1-8") {
   const Sharding cut(width, world.size(), "width");
   const Range own = cut.range(world.rank());
   Parameter part = make_parameter(weight_of("w", own));

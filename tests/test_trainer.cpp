@@ -144,7 +144,7 @@ TEST_CASE("the schedule's factor reaches the parameters") {
 }
 
 RANKS_TEST_CASE("evaluation is the mean over samples and outputs, and the largest output wins",
-                "1 2 3 4") {
+                "1-4") {
   // y = 3 (s / 50) w + b for sample s, of class s % 4. The largest output is 1 up to sample 5 and 2
   // from 6 on, which is right for samples 1, 5, 6 and 10; the smallest is always 3.
   const double w[] = {0, 0, 1, 0}, b[] = {0.1, 0.5, 0.17, -0.4};
@@ -166,7 +166,7 @@ RANKS_TEST_CASE("evaluation is the mean over samples and outputs, and the larges
   }
 }
 
-RANKS_TEST_CASE("evaluation does not depend on the batch size or the ranks", "1 2 3 4") {
+RANKS_TEST_CASE("evaluation does not depend on the batch size or the ranks", "1-4") {
   ProcessGroup alone = ProcessGroup::self();
   Mesh mesh(world, {1, world.size()}), mesh_of_one(alone, {1, 1});
   const NumberedDataset data(11);
@@ -191,7 +191,7 @@ RANKS_TEST_CASE("evaluation does not depend on the batch size or the ranks", "1 
   CHECK(want.accuracy == static_cast<double>(right) / 11);
 }
 
-RANKS_TEST_CASE("a loss that is not finite is an agreed error and updates nothing", "1 2") {
+RANKS_TEST_CASE("a loss that is not finite is an agreed error and updates nothing", "1-3") {
   Mlp model(world, {.widths = {3, 4}});
   AdamW optimizer(model.parameters(), {});
   Tensor x = random_matrix(2, 3, "x");

@@ -15,7 +15,7 @@ namespace {
 
 // What the innermost loops read again and again stays in the first two caches: a block of a tile's
 // rows and the tile's sums in the second, a block of a panel of columns in the first.
-constexpr Index tile_rows = 4 * panel_rows;
+constexpr Index tile_rows = 8 * panel_rows;
 constexpr Index tile_cols = 16 * panel_cols;
 constexpr Index inner_block = 256;
 constexpr Index tile_size = tile_rows * tile_cols;
@@ -122,14 +122,15 @@ void exact_product(const Operand& a, const Operand& b, std::span<const Range> le
     static thread_local Tensor kept_stack;
     Scalar* const stack = reserve(kept_stack, stack_size);
 #pragma omp for schedule(static) nowait
-    for (Index row = 0; row < out.rows; row += panel_rows) {
-      pack_rows(a, row, row_panels + row * inner);
+    for (Index row = 0; row < out.rows; row += packed_together) {
+      pack_rows(a, {row, std::min(out.rows, row + packed_together)}, row_panels + row * inner);
     }
     for (Index first = 0; first < out.cols; first += group_cols) {
       const Index end = std::min(out.cols, first + group_cols);
 #pragma omp for schedule(static)
-      for (Index col = first; col < end; col += panel_cols) {
-        pack_cols(b, col, col_panels + (col - first) * inner);
+      for (Index col = first; col < end; col += packed_together) {
+        pack_cols(b, {col, std::min(end, col + packed_together)},
+                  col_panels + (col - first) * inner);
       }
 #pragma omp for schedule(dynamic)
       for (Index i = 0; i < tiles_down * parts_of(end - first, tile_cols); ++i) {

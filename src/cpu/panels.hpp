@@ -35,12 +35,13 @@ inline constexpr Index panel_packets = has_32_registers ? 2 : 3;
 inline constexpr Index panel_rows = panel_packets * packet_size;
 inline constexpr Index panel_cols = has_32_registers ? 8 : 4;
 
-/// Copies rows [first, first + panel_rows) of `a` to a panel [panel_rows, a.cols], zeros below its
-/// last row.
-void pack_rows(const Operand& a, Index first, Scalar* panel);
-/// Copies columns [first, first + panel_cols) of `b` to the transpose of a panel, [panel_cols,
-/// b.rows], zeros after its last column.
-void pack_cols(const Operand& b, Index first, Scalar* panel);
+/// Copies some rows of `a` to panels [panel_rows, a.cols], one after the other, and fills the last
+/// one with zeros. Best called for packed_together rows: together they use whole cache lines.
+void pack_rows(const Operand& a, Range rows, Scalar* panels);
+/// The same for columns of `b`, to transposed panels [panel_cols, b.rows].
+void pack_cols(const Operand& b, Range cols, Scalar* panels);
+inline constexpr Index packed_together = 2 * panel_rows;
+static_assert(packed_together % panel_cols == 0);
 
 /// A [panel_rows, panel_cols] part of a stack of tiles: tile i of the stack is `tile` elements
 /// after tile i - 1.

@@ -2,6 +2,7 @@
 
 #include <Random123/philox.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <numeric>
@@ -10,6 +11,13 @@
 namespace colonnade {
 
 namespace {
+
+std::uint32_t low(std::uint64_t x) {
+  return static_cast<std::uint32_t>(x);
+}
+std::uint32_t high(std::uint64_t x) {
+  return static_cast<std::uint32_t>(x >> 32);
+}
 
 std::uint64_t fnv1a(std::string_view text) {
   std::uint64_t hash = 0xcbf29ce484222325u;
@@ -28,8 +36,6 @@ KeyedRandom::KeyedRandom(std::uint64_t seed, std::string_view name)
     : seed_(seed), stream_(fnv1a(name)) {}
 
 std::array<std::uint32_t, 4> KeyedRandom::words32(std::uint64_t index) const {
-  const auto low = [](std::uint64_t x) { return static_cast<std::uint32_t>(x); };
-  const auto high = [](std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); };
   const r123::Philox4x32::ctr_type counter = {
       {low(index), high(index), low(stream_), high(stream_)}};
   const r123::Philox4x32::key_type key = {{low(seed_), high(seed_)}};
@@ -45,6 +51,42 @@ KeyedRandom KeyedRandom::at(std::uint64_t number) const {
   }
   other.stream_ = hash;
   return other;
+}
+
+// Philox4x32-10 once more, word by word, in a form that compilers turn into vector code: few lanes
+// would be unrolled instead.
+void KeyedRandom::words32(std::uint64_t first,
+                          std::span<std::array<std::uint32_t, 4>> blocks) const {
+  constexpr std::size_t lanes = 32;
+  for (std::size_t begin = 0; begin < blocks.size(); begin += lanes) {
+    const std::size_t count = std::min(lanes, blocks.size() - begin);
+    if (count < lanes / 4) {
+      for (std::size_t i = begin; i < blocks.size(); ++i) blocks[i] = words32(first + i);
+      return;
+    }
+    std::array<std::uint32_t, lanes> word0, word1, word2, word3;
+    for (std::size_t i = 0; i < lanes; ++i) {
+      word0[i] = low(first + begin + i);
+      word1[i] = high(first + begin + i);
+      word2[i] = low(stream_);
+      word3[i] = high(stream_);
+    }
+    std::uint32_t key0 = low(seed_), key1 = high(seed_);
+    for (int round = 0; round < 10; ++round, key0 += PHILOX_W32_0, key1 += PHILOX_W32_1) {
+      for (std::size_t i = 0; i < lanes; ++i) {
+        const std::uint32_t low0 = PHILOX_M4x32_0 * word0[i], low1 = PHILOX_M4x32_1 * word2[i];
+        const std::uint32_t high0 = high(std::uint64_t{PHILOX_M4x32_0} * word0[i]);
+        const std::uint32_t high1 = high(std::uint64_t{PHILOX_M4x32_1} * word2[i]);
+        word0[i] = high1 ^ word1[i] ^ key0;
+        word1[i] = low1;
+        word2[i] = high0 ^ word3[i] ^ key1;
+        word3[i] = low0;
+      }
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      blocks[begin + i] = {word0[i], word1[i], word2[i], word3[i]};
+    }
+  }
 }
 
 std::array<std::uint64_t, 2> KeyedRandom::words(std::uint64_t index) const {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <vector>
 
 #include "harness.hpp"
 
@@ -65,6 +66,16 @@ TEST_CASE("the plain Philox gives its authors' published answers") {
         Words{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
   CHECK(philox({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}) ==
         Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
+}
+
+TEST_CASE("blocks of consecutive indices are the blocks of each") {
+  const KeyedRandom random(11, "blocks");
+  for (const std::size_t count : {0u, 1u, 7u, 8u, 31u, 32u, 37u, 75u}) {
+    std::vector<Words> blocks(count);
+    const std::uint64_t first = 0xfffffff0;  // across the end of a word
+    random.words32(first, blocks);
+    for (std::size_t i = 0; i < count; ++i) CHECK(blocks[i] == random.words32(first + i));
+  }
 }
 
 TEST_CASE("the block of an index is what its bits are made of") {

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -26,6 +27,9 @@ class KeyedRandom {
   /// The whole block of an index: four independent words. bits, uniform and normal of the same
   /// index are made of them.
   std::array<std::uint32_t, 4> words32(std::uint64_t index) const;
+
+  /// The blocks of consecutive indices from `first` on: many at once take less time each.
+  void words32(std::uint64_t first, std::span<std::array<std::uint32_t, 4>> blocks) const;
 
   /// Uniform in the open interval (0, 1).
   double uniform(std::uint64_t index) const;

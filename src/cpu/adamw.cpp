@@ -1,7 +1,17 @@
+#include <cstdint>
+
 #include "colonnade/ops.hpp"
 #include "cpu/eigen.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
+
+namespace {
+
+bool is_aligned(const Scalar* data) {
+  return reinterpret_cast<std::uintptr_t>(data) % tensor_alignment == 0;
+}
+
+}  // namespace
 
 void adamw_update(const AdamWCoefficients& c, ConstMatrixView gradient, MatrixView value,
                   MatrixView first_moment, MatrixView second_moment) {
@@ -16,19 +26,30 @@ void adamw_update(const AdamWCoefficients& c, ConstMatrixView gradient, MatrixVi
   const Scalar beta2 = scalar(c.beta2), rest2 = scalar(1 - c.beta2);
   const Scalar eps = scalar(c.eps);
   const Scalar scale = scalar(c.gradient_scale);
-  for_each_chunk(gradient.size(), [=](Index begin, Index count) {
-    // Through chunks, because Eigen's square root is approximate in vector code and exact beside
-    // it.
-    const Chunk g = scale * load_chunk(gradient.data + begin, count);
-    Chunk w = load_chunk(value.data + begin, count);
-    Chunk m = load_chunk(first_moment.data + begin, count);
-    Chunk v = load_chunk(second_moment.data + begin, count);
+  const auto update = [=](const auto& gradient, auto& w, auto& m, auto& v) {
+    const Chunk g = scale * gradient;
     m = beta1 * m + rest1 * g;
     v = beta2 * v + rest2 * g.square();
     w = keep * w - rate * m / ((scale2 * v).sqrt() + eps);
-    store_chunk(w, value.data + begin, count);
-    store_chunk(m, first_moment.data + begin, count);
-    store_chunk(v, second_moment.data + begin, count);
+  };
+  for_each_chunk(gradient.size(), [=](Index begin, Index count) {
+    // Eigen's square root is approximate in vector code and exact beside it: all elements must take
+    // the former. They do in place, where chunks are whole and aligned, as those of tensors are.
+    const auto g = array(gradient.data + begin, count);
+    auto w = array(value.data + begin, count);
+    auto m = array(first_moment.data + begin, count);
+    auto v = array(second_moment.data + begin, count);
+    if (count == chunk_size && is_aligned(w.data()) && is_aligned(m.data()) &&
+        is_aligned(v.data())) {
+      update(g, w, m, v);
+      return;
+    }
+    Chunk w_chunk = load_chunk(w.data(), count), m_chunk = load_chunk(m.data(), count);
+    Chunk v_chunk = load_chunk(v.data(), count);
+    update(load_chunk(g.data(), count), w_chunk, m_chunk, v_chunk);
+    store_chunk(w_chunk, w.data(), count);
+    store_chunk(m_chunk, m.data(), count);
+    store_chunk(v_chunk, v.data(), count);
   });
 }
 

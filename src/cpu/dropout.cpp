@@ -1,4 +1,7 @@
+#include <array>
 #include <cmath>
+#include <cstring>
+#include <span>
 #include <string>
 
 #include "colonnade/ops.hpp"
@@ -12,16 +15,25 @@ namespace {
 /// matrix at hand begins.
 void drop_column(const DropoutMask& mask, std::uint64_t dropped_below, Scalar scale, Index column,
                  Index rows, Scalar* y, Scalar* derivative) {
-  const std::uint64_t blocks = static_cast<std::uint64_t>(mask.first_col + column) << 40;
-  for (Index i = 0; i < rows;) {
-    const Index row = mask.first_row + i;
-    const auto words = mask.random.words32(blocks + static_cast<std::uint64_t>(row / 4));
-    const Index end = std::min(rows, (row / 4 + 1) * 4 - mask.first_row);
-    for (std::size_t word = static_cast<std::size_t>(row % 4); i < end; ++i, ++word) {
-      const bool dropped = words[word] < dropped_below;
-      y[i] = dropped ? Scalar{0} : y[i] * scale;
-      if (derivative != nullptr) derivative[i] = dropped ? Scalar{0} : derivative[i] * scale;
+  constexpr Index blocks_at_once = 64;
+  std::array<std::array<std::uint32_t, 4>, blocks_at_once> blocks;
+  const std::uint64_t column_blocks = static_cast<std::uint64_t>(mask.first_col + column) << 40;
+  const auto drop = [&](Scalar* values, Index begin, Index count, const std::uint32_t* words) {
+    for (Index i = 0; i < count; ++i) {
+      values[begin + i] = words[i] < dropped_below ? Scalar{0} : values[begin + i] * scale;
     }
+  };
+  for (Index begin = 0; begin < rows;) {
+    const Index row = mask.first_row + begin;
+    const Index count = std::min(rows - begin, (row / 4 + blocks_at_once) * 4 - row);
+    const Index block_count = (row + count + 3) / 4 - row / 4;
+    mask.random.words32(column_blocks + static_cast<std::uint64_t>(row / 4),
+                        std::span(blocks).first(static_cast<std::size_t>(block_count)));
+    std::array<std::uint32_t, 4 * blocks_at_once> words;
+    std::memcpy(words.data(), blocks.data(), sizeof words);
+    drop(y, begin, count, words.data() + row % 4);
+    if (derivative != nullptr) drop(derivative, begin, count, words.data() + row % 4);
+    begin += count;
   }
 }
 

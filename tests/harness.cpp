@@ -49,7 +49,8 @@ struct State {
 };
 State state;
 
-// The most ranks that a test may declare. run_tests.sh visits up to 4 as processes, which cost more.
+// The most ranks that a test may declare. run_tests.sh visits up to 4 as processes, which cost
+// more.
 constexpr int most_threads = 8;
 
 // In one write, so that the lines of several ranks don't mix.

@@ -135,7 +135,8 @@ class ThreadTransport final : public Transport {
 
   void start_reduce_scatter(const void* send, void* receive, std::span<const Range> pieces,
                             Index unit, DataType type) override {
-    started_.push_back({.send = send,
+    started_.push_back({.is_scatter = true,
+                        .send = send,
                         .buffer = receive,
                         .first_piece = pieces_of_started_.size(),
                         .unit = unit,
@@ -147,12 +148,12 @@ class ThreadTransport final : public Transport {
 
   void finish() override {
     for (const Started& sum : started_) {
-      if (sum.send == nullptr) {
-        all_reduce(sum.buffer, sum.count, sum.type, Reduction::sum, SumOrder::any);
-      } else {
+      if (sum.is_scatter) {
         const std::span<const Range> pieces{pieces_of_started_.data() + sum.first_piece,
                                             static_cast<std::size_t>(size())};
         reduce_scatter(sum.send, sum.buffer, pieces, sum.unit, sum.type, SumOrder::any);
+      } else {
+        all_reduce(sum.buffer, sum.count, sum.type, Reduction::sum, SumOrder::any);
       }
     }
     started_.clear();
@@ -249,7 +250,8 @@ class ThreadTransport final : public Transport {
   static constexpr int in_place = -1;  // not in a slot
 
   struct Started {
-    const void* send = nullptr;  // null in an all-reduce
+    bool is_scatter = false;
+    const void* send = nullptr;
     void* buffer = nullptr;
     Index count = 0;
     std::size_t first_piece = 0;  // in pieces_of_started_
@@ -287,7 +289,12 @@ void spawn(int world_size, const std::function<void(ProcessGroup&)>& work) {
   const auto hub = Hub::make(world, world_size);
   std::vector<std::thread> threads;
   for (int rank = 0; rank < world_size; ++rank) {
-    threads.emplace_back(run_rank, world, hub, rank, std::cref(work));
+    try {
+      threads.emplace_back(run_rank, world, hub, rank, std::cref(work));
+    } catch (...) {  // no more threads to be had: the ranks that run must end first
+      world->fail(std::current_exception());
+      break;
+    }
   }
   for (std::thread& thread : threads) thread.join();
   if (world->first_failure()) std::rethrow_exception(world->first_failure());

@@ -19,7 +19,6 @@
 #include <cstring>
 #include <exception>
 #include <iostream>
-#include <mutex>
 #include <sstream>
 #include <thread>
 #include <vector>
@@ -32,7 +31,6 @@ namespace harness {
 
 namespace {
 
-using colonnade::Error;
 using colonnade::MpiSession;
 using colonnade::ProcessGroup;
 
@@ -48,12 +46,11 @@ struct State {
   bool on_ranks = false;    // the body of a RANKS_TEST_CASE runs
   bool crashed = false;
   std::vector<std::int64_t> failed;  // one entry, 0 or 1, for each test that ran
-  std::vector<std::filesystem::path> folders;
-  std::mutex mutex;  // of the folders
 };
 State state;
 
-// The most ranks of the suites: 4 as processes, for what they cost to start and to meet.
+// The most ranks that a test may declare. run_tests.sh visits up to 4 as processes, which cost
+// more.
 constexpr int most_threads = 8;
 
 // In one write, so that the lines of several ranks don't mix.
@@ -96,9 +93,7 @@ class Tally final : public doctest::IReporter {
   void test_case_end(const doctest::CurrentTestCaseStats& test) override {
     alarm(0);
     if (!state.not_here) state.failed.push_back(test.failure_flags == 0 ? 0 : 1);
-    std::error_code ignored;
-    for (const auto& folder : state.folders) std::filesystem::remove_all(folder, ignored);
-    state.folders.clear();
+    remove_temporary_folders();
   }
   void test_run_end(const doctest::TestRunStats& /*run*/) override {
     if (state.crashed) print_output();
@@ -224,53 +219,6 @@ void run_on_ranks(std::string_view declared, void (*body)(ProcessGroup&)) {
   } const on_ranks;
   if (!state.on_threads) return run_on_processes(body);
   for (const int count : ranks.counts) run_on_threads(count, body);
-}
-
-std::mutex& context_mutex() {
-  static std::mutex mutex;
-  return mutex;
-}
-
-void require_all(ProcessGroup& group, const std::function<bool()>& condition, const char* text,
-                 const char* file, int line) {
-  bool holds = false;
-  std::exception_ptr exception;
-  try {
-    holds = condition();
-  } catch (...) {
-    exception = std::current_exception();
-  }
-  if (group.all_reduce<std::int64_t>(holds ? 0 : 1) == 0) return;
-  if (exception) std::rethrow_exception(exception);
-  if (!holds)
-    ADD_FAIL_AT(file, line, "REQUIRE_ALL( " << std::string(text) << " ) is false on this rank");
-  doctest::detail::throwException();
-}
-
-std::filesystem::path temporary_folder() {
-  std::string name = (std::filesystem::temp_directory_path() / "colonnade-test-XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr)
-    throw Error("cannot make " + name, {.found = colonnade::system_message()});
-  const std::lock_guard lock(state.mutex);
-  state.folders.emplace_back(name);
-  return name;
-}
-
-std::filesystem::path temporary_folder(ProcessGroup& group) {
-  std::string name;
-  colonnade::collectively(group, [&] {
-    if (group.rank() == 0) name = temporary_folder().string();
-  });
-  return colonnade::gather_text(group, name)[0];
-}
-
-std::string error_of(const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return {};
 }
 
 namespace {

@@ -80,6 +80,9 @@ std::filesystem::path temporary_folder();
 /// The same folder on every rank of a group (ranks of one machine). Collective.
 std::filesystem::path temporary_folder(colonnade::ProcessGroup& group);
 
+/// What the test program does when a test case has ended.
+void remove_temporary_folders();
+
 /// The text of the Error that `work` throws, empty if it throws none.
 std::string error_of(const std::function<void()>& work);
 

@@ -86,8 +86,10 @@ RANKS_TEST_CASE("exact mode has the same bits on every mesh", "1 2 4 8") {
       const Outcome want = run_on_one_rank(exact_job({1, 1}, layout, loss));
       for (const MeshShape mesh : harness::meshes(world.size())) {
         if (row_blocks % mesh.dp != 0) continue;
+        const bool other_turn = (layout == Layout::gather) == (loss == LossKind::mean_square);
+        if (harness::is_slow(world) && other_turn) continue;
         JobOptions options = exact_job(mesh, layout, loss);
-        check_bits(world, options, want);
+        if (!harness::is_slow(world)) check_bits(world, options, want);
         options.zero1 = true;
         options.model.recompute = true;
         check_bits(world, options, want);

@@ -50,6 +50,8 @@ RANKS_TEST_CASE("every step sends what the formulas say", "1-8") {
       for (const LossKind loss : {LossKind::mean_square, LossKind::cross_entropy}) {
         for (const std::vector<Index>& widths :
              {std::vector<Index>{5, 11, 13, 10}, {7, 9, 11, 17, 10}, {3, 8}}) {
+          const std::size_t turn = loss == LossKind::cross_entropy ? 4 : 5;
+          if (harness::is_slow(world) && widths.size() != turn) continue;
           JobOptions options = {
               .model = {.widths = widths, .layout = layout}, .loss = {.kind = loss}, .mesh = mesh};
           check_ledger(world, options);

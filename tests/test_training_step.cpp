@@ -63,41 +63,50 @@ JobOptions job_on(MeshShape mesh, Layout layout, LossKind loss, const std::vecto
 }
 
 /// Both layouts with both losses on every mesh of the ranks.
-std::vector<JobOptions> all_jobs(int ranks) {
+std::vector<JobOptions> all_jobs(const ProcessGroup& world) {
   std::vector<JobOptions> jobs;
-  for (const MeshShape mesh : meshes(ranks))
+  for (const MeshShape mesh : meshes(world.size()))
     for (const Layout layout : {Layout::gather, Layout::pair})
       for (const LossKind loss : {LossKind::mean_square, LossKind::cross_entropy})
-        for (const auto& widths : networks) jobs.push_back(job_on(mesh, layout, loss, widths));
+        for (const auto& widths : networks) {
+          // MPI waits busily: with more ranks than cores a message takes milliseconds. There every
+          // layout meets every loss and mesh, and the networks take turns.
+          const bool first = &widths == &networks.front();
+          const bool turn =
+              (mesh.dp + (layout == Layout::pair) + (loss == LossKind::cross_entropy)) % 2;
+          if (harness::is_slow(world) && first != turn) continue;
+          jobs.push_back(job_on(mesh, layout, loss, widths));
+        }
   return jobs;
 }
 
 }  // namespace
 
 RANKS_TEST_CASE("parity of every layout, loss and mesh with one rank, over twenty steps", "1-8") {
-  for (const JobOptions& job : all_jobs(world.size())) check_parity(world, job, 20);
+  for (const JobOptions& job : all_jobs(world))
+    check_parity(world, job, harness::is_slow(world) ? 4 : 20);
 }
 
-RANKS_TEST_CASE("recomputing, dropout and micro-batches change no result", "1 2 3 4") {
-  for (JobOptions job : all_jobs(world.size())) {
+RANKS_TEST_CASE("recomputing, dropout and micro-batches change no result", "1-8") {
+  for (JobOptions job : all_jobs(world)) {
     job.model.recompute = true;
     job.model.dropout = 0.3;
     job.accumulate = 2;
-    check_parity(world, job, 6);
+    check_parity(world, job, harness::is_slow(world) ? 3 : 6);
   }
 }
 
-RANKS_TEST_CASE("moments cut over data-parallel ranks change no result", "1 2 3 4") {
-  for (JobOptions job : all_jobs(world.size())) {
+RANKS_TEST_CASE("moments cut over data-parallel ranks change no result", "1-8") {
+  for (JobOptions job : all_jobs(world)) {
     job.zero1 = true;
     job.clip = 0.1;
-    check_parity(world, job, 6);
+    check_parity(world, job, harness::is_slow(world) ? 3 : 6);
   }
 }
 
 RANKS_TEST_CASE("every rank clips by the norm of all gradients, replicated ones counted once",
                 "1-8") {
-  for (JobOptions job : all_jobs(world.size())) {
+  for (JobOptions job : all_jobs(world)) {
     job.clip = 1e-3;  // far below the norm, so that the norm scales every step
     check_parity(world, job, 4);
   }
@@ -212,9 +221,10 @@ void check_differences(TrainingJob& job, std::size_t which, Index rows, const Te
 
 RANKS_TEST_CASE("gradients of a step are those of the loss over the whole mesh", "1-8") {
   constexpr Index rows = 5;
-  for (JobOptions options : all_jobs(world.size())) {
-    options.model.widths.resize(3);  // one pair
-    options.model.widths.back() = 9;
+  for (JobOptions options : all_jobs(world)) {
+    const bool slow = harness::is_slow(world);
+    if (slow && options.mesh.dp != (world.size() == 4 ? 2 : 1)) continue;
+    options.model.widths = slow ? std::vector<Index>{3, 5, 4} : std::vector<Index>{5, 11, 9};
     options.model.activate_last = true;
     options.model.dropout = 0.2;
     options.accumulate = 2;

@@ -107,6 +107,11 @@ class TrainingJob {
   std::int64_t steps_ = 0;
 };
 
+/// Whether these ranks are processes that likely outnumber the cores.
+inline bool is_slow(const colonnade::ProcessGroup& world) {
+  return world.transport_name() == "mpi" && world.size() > 2;
+}
+
 /// The meshes that `ranks` ranks can form.
 inline std::vector<colonnade::MeshShape> meshes(int ranks) {
   std::vector<colonnade::MeshShape> all;

@@ -121,6 +121,11 @@ void add_gradient(Ledger& dp, const Job& job, const LayerShape& layer, int dp_ra
 
 }  // namespace
 
+GradientSum gradient_sum(const Job& job) {
+  if (job.model.shards > 0) return GradientSum::exact;
+  return job.zero1 ? GradientSum::own_run : GradientSum::everywhere;
+}
+
 std::vector<LedgerLine> predict_traffic(const Job& job, int tp_rank, int dp_rank,
                                         std::span<const Range> micro_batches) {
   constexpr Index double_bytes = 8;

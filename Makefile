@@ -20,8 +20,9 @@ MPIEXEC = mpiexec
 ifeq ($(origin CXX),default)
 CXX = g++
 endif
-# Sanitizers are slow and look at each rank alone: fewer ranks show as much.
-TEST_RANKS = $(if $(SANITIZE),1 2,1 2 3 4)
+# Sanitizers are slow and look at each process alone: fewer show as much, and one does where what is
+# looked for lies between threads.
+TEST_RANKS = $(if $(SANITIZE),$(if $(filter thread,$(SANITIZE)),1,1 2),1 2 3 4)
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
@@ -131,5 +132,5 @@ help: ## this list
 #=   V=                            1: show the compiler's commands
 #=   RANKS=2                       ranks of train, demo and bench
 #=   EPOCHS=5 TRAIN_FLAGS=         length and further options of train
-#=   TEST_RANKS='1 2 3 4'          numbers of ranks that test visits
+#=   TEST_RANKS='1 2 3 4'          numbers of processes that test visits, beside threads
 #=   PREFIX=/usr/local DESTDIR=    where install puts things

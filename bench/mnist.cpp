@@ -9,9 +9,11 @@ int main(int argc, char** argv) {
   return bench::run(argc, argv, "MNIST: 784-1024-1024-10, batch 128", [](ProcessGroup& world) {
     TrainAndTest data;
     collectively(world, [&] { data = load_mnist("data/mnist", 10); });
-    Mlp model(world, {.widths = {784, 1024, 1024, 10}});
+    Mesh mesh(world, {1, world.size()});
+    Mlp model(mesh.tp(), {.widths = {784, 1024, 1024, 10}});
+    const MeanSquare mean_square(mesh.tp(), model.output());
     AdamW optimizer(model.parameters(), {});
-    const double untrained = evaluate(model, *data.test, 500).loss;
+    const double untrained = evaluate(mesh, model, mean_square, *data.test, 500).loss;
 
     // A sixth of an epoch at a time, each going on where the one before ended.
     constexpr int steps = 78;
@@ -27,7 +29,7 @@ int main(int argc, char** argv) {
         training_step(model, optimizer, std::move(x), t);
       }
     });
-    const Evaluation trained = evaluate(model, *data.test, 500);
+    const Evaluation trained = evaluate(mesh, model, mean_square, *data.test, 500);
     bench::require(trained.loss < untrained && trained.accuracy > 0.95, "test accuracy");
     const double images = static_cast<double>(steps) * batch;
     bench::print(world, "training",

@@ -1,104 +1,25 @@
-// The transport of ranks that are threads. They see each other's memory: a collective is a meeting
-// at which each posts where its buffer is, reads from the others' what it needs, and a second
-// meeting after which the buffers are their owners' again.
+// The transport of ranks that are threads. They see each other's memory: between entering and
+// leaving a meeting each reads from the others' buffers what it needs. Small buffers are copied
+// beforehand, where they can stay, so that there is nothing to wait for at the end.
 #include "colonnade/spawn.hpp"
 
 #include <algorithm>
-#include <atomic>
+#include <array>
 #include <cstring>
 #include <exception>
 #include <memory>
-#include <mutex>
+#include <new>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "add_along_tree.hpp"
+#include "hub.hpp"
 
 namespace colonnade {
 
 namespace {
-
-/// Thrown in ranks that wait for one that failed; spawn() reports the failure itself.
-struct Abandoned {};
-
-class Hub;
-
-/// What all ranks of a spawned world share: how the first of them failed, and whom to wake then.
-struct World {
-  std::atomic<bool> failed = false;
-  std::mutex mutex;
-  std::exception_ptr first_failure;
-  std::vector<std::weak_ptr<Hub>> hubs;
-
-  void fail(std::exception_ptr failure);
-};
-
-/// Where the ranks of one group meet.
-class Hub {
- public:
-  Hub(std::shared_ptr<World> world, int size)
-      : world_(std::move(world)), posted_(static_cast<std::size_t>(size)) {}
-
-  static std::shared_ptr<Hub> make(const std::shared_ptr<World>& world, int size) {
-    auto hub = std::make_shared<Hub>(world, size);
-    const std::lock_guard lock(world->mutex);
-    world->hubs.push_back(hub);
-    return hub;
-  }
-
-  int size() const { return static_cast<int>(posted_.size()); }
-  const std::shared_ptr<World>& world() const { return world_; }
-
-  /// What a rank shows the others between two meetings.
-  void post(int rank, const void* address) { posted_[static_cast<std::size_t>(rank)] = address; }
-  const void* posted(int rank) const { return posted_[static_cast<std::size_t>(rank)]; }
-
-  /// Returns once all ranks have called it; what they wrote before is then seen by all.
-  void meet() {
-    const std::uint32_t round = round_.load(std::memory_order_acquire);
-    if (world_->failed.load(std::memory_order_acquire)) throw Abandoned{};
-    if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == posted_.size()) {
-      arrived_.store(0, std::memory_order_relaxed);
-      begin_next_round();
-    } else {
-      wait_for_end_of(round);
-    }
-    if (world_->failed.load(std::memory_order_acquire)) throw Abandoned{};
-  }
-
-  /// Ends the wait of all who wait.
-  void begin_next_round() {
-    round_.fetch_add(1, std::memory_order_release);
-    round_.notify_all();
-  }
-
- private:
-  // A peer that runs arrives within microseconds, and to sleep and be woken costs tens of them. A
-  // peer that doesn't run may need this core.
-  void wait_for_end_of(std::uint32_t round) const {
-    for (int spins = 0; spins < 2000; ++spins) {
-      if (round_.load(std::memory_order_acquire) != round) return;
-#ifdef __x86_64__
-      __builtin_ia32_pause();
-#endif
-    }
-    round_.wait(round, std::memory_order_acquire);
-  }
-
-  std::shared_ptr<World> world_;
-  std::vector<const void*> posted_;
-  std::atomic<std::uint32_t> arrived_ = 0;
-  std::atomic<std::uint32_t> round_ = 0;
-};
-
-void World::fail(std::exception_ptr failure) {
-  const std::lock_guard lock(mutex);
-  if (!first_failure) first_failure = std::move(failure);
-  failed.store(true, std::memory_order_release);
-  for (const auto& hub : hubs)
-    if (const auto alive = hub.lock()) alive->begin_next_round();
-}
 
 /// Calls work(T{}) with the type that `type` stands for.
 template <class Work>
@@ -111,27 +32,19 @@ void with_number_type(DataType type, Work&& work) {
     case DataType::int64:
       return work(std::int64_t{});
     case DataType::byte:
-      break;
+      return;
   }
-  throw Error("bytes cannot be reduced", {.wanted = "float32, float64 or int64"});
-}
-
-template <class T>
-T reduced(T a, T b, Reduction reduction) {
-  switch (reduction) {
-    case Reduction::sum:
-      return a + b;
-    case Reduction::min:
-      return std::min(a, b);
-    case Reduction::max:
-      return std::max(a, b);
-  }
-  return a;
 }
 
 /// memcpy may not be given the null pointer of something empty.
 void copy_bytes(void* to, const void* from, std::size_t count) {
   if (count > 0) std::memcpy(to, from, count);
+}
+
+/// Before a meeting, for after it nothing may throw.
+void check_number_type(DataType type) {
+  if (type == DataType::byte)
+    throw Error("bytes cannot be reduced", {.wanted = "float32, float64 or int64"});
 }
 
 class ThreadTransport final : public Transport {
@@ -143,62 +56,75 @@ class ThreadTransport final : public Transport {
   int size() const override { return hub_->size(); }
 
   void all_gather(void* buffer, std::span<const Range> pieces, Index unit, DataType type) override {
-    hub_->post(rank_, buffer);
-    hub_->meet();
+    const std::size_t scale = static_cast<std::size_t>(unit) * size_of(type);
+    const auto offset = [&](int peer) {
+      return static_cast<std::size_t>(pieces[static_cast<std::size_t>(peer)].begin) * scale;
+    };
+    const auto bytes = [&](int peer) {
+      return static_cast<std::size_t>(pieces[static_cast<std::size_t>(peer)].size()) * scale;
+    };
+    std::size_t longest = 0;
+    for (int peer = 0; peer < size(); ++peer) longest = std::max(longest, bytes(peer));
+    char* const own = static_cast<char*>(buffer);
+    if (longest <= Hub::Seat::small_bytes) {
+      const int slot = enter_with_copy(own + offset(rank_), bytes(rank_));
+      for (int peer = 0; peer < size(); ++peer)
+        if (peer != rank_) copy_bytes(own + offset(peer), small(peer, slot), bytes(peer));
+      return;
+    }
+    enter_with(buffer);
     for (int peer = 0; peer < size(); ++peer) {
       if (peer == rank_) continue;
-      const Range piece = pieces[static_cast<std::size_t>(peer)];
-      const Index scale = unit * static_cast<Index>(size_of(type));
-      const auto offset = static_cast<std::size_t>(piece.begin * scale);
-      copy_bytes(static_cast<char*>(buffer) + offset,
-                 static_cast<const char*>(hub_->posted(peer)) + offset,
-                 static_cast<std::size_t>(piece.size() * scale));
+      copy_bytes(own + offset(peer), static_cast<const char*>(hub_->seat(peer).read) + offset(peer),
+                 bytes(peer));
     }
-    hub_->meet();
+    hub_->leave();
   }
 
   void reduce_scatter(const void* send, void* receive, std::span<const Range> pieces, Index unit,
                       DataType type, SumOrder /*order*/) override {
-    hub_->post(rank_, send);
-    hub_->meet();
+    check_number_type(type);
+    const std::size_t bytes = static_cast<std::size_t>(pieces.back().end * unit) * size_of(type);
     const Range piece = pieces[static_cast<std::size_t>(rank_)];
     const Range own = {piece.begin * unit, piece.end * unit};
+    const bool is_small = bytes <= Hub::Seat::small_bytes;
+    const int slot = is_small ? enter_with_copy(send, bytes) : enter_with(send);
     with_number_type(
-        type, [&]<class T>(T) { reduce_posted(own, static_cast<T*>(receive), Reduction::sum); });
-    hub_->meet();
+        type, [&]<class T>(T) { reduce(own, static_cast<T*>(receive), slot, Reduction::sum); });
+    if (!is_small) hub_->leave();
   }
 
   void all_reduce(void* buffer, Index count, DataType type, Reduction reduction,
                   SumOrder /*order*/) override {
-    const Range own = shard_range(count, size(), rank_);
-    scratch_.resize(static_cast<std::size_t>(own.size()) * size_of(type));
-    hub_->post(rank_, buffer);
-    hub_->meet();
-    with_number_type(type, [&]<class T>(T) {
-      reduce_posted(own, reinterpret_cast<T*>(scratch_.data()), reduction);
-    });
-    hub_->meet();
-    // Each rank has a part of the result; now that nobody reads the buffers any more, they take it.
-    hub_->post(rank_, scratch_.data());
-    hub_->meet();
-    for (int peer = 0; peer < size(); ++peer) {
-      const Range part = shard_range(count, size(), peer);
-      copy_bytes(static_cast<char*>(buffer) + static_cast<std::size_t>(part.begin) * size_of(type),
-                 hub_->posted(peer), static_cast<std::size_t>(part.size()) * size_of(type));
+    check_number_type(type);
+    const std::size_t bytes = static_cast<std::size_t>(count) * size_of(type);
+    if (bytes <= Hub::Seat::small_bytes) {
+      const int slot = enter_with_copy(buffer, bytes);
+      with_number_type(type, [&]<class T>(T) {
+        reduce({0, count}, static_cast<T*>(buffer), slot, reduction);
+      });
+      return;
     }
-    hub_->meet();
+    hub_->seat(rank_).written = buffer;
+    enter_with(buffer);
+    with_number_type(
+        type, [&]<class T>(T) { reduce_for_all<T>(shard_range(count, size(), rank_), reduction); });
+    hub_->leave();
   }
 
   void broadcast(void* buffer, Index count, DataType type, int root) override {
-    hub_->post(rank_, buffer);
-    hub_->meet();
-    if (rank_ != root) {
-      copy_bytes(buffer, hub_->posted(root), static_cast<std::size_t>(count) * size_of(type));
+    const std::size_t bytes = static_cast<std::size_t>(count) * size_of(type);
+    if (bytes <= Hub::Seat::small_bytes) {
+      const int slot = enter_with_copy(buffer, rank_ == root ? bytes : 0);
+      if (rank_ != root) copy_bytes(buffer, small(root, slot), bytes);
+      return;
     }
-    hub_->meet();
+    enter_with(buffer);
+    if (rank_ != root) copy_bytes(buffer, hub_->seat(root).read, bytes);
+    hub_->leave();
   }
 
-  void barrier() override { hub_->meet(); }
+  void barrier() override { hub_->enter(); }
 
   // In shared memory nothing is under way by itself: a sum takes a rank's own work, now or later.
   // So it is all done in finish(), in the order started.
@@ -239,21 +165,27 @@ class ThreadTransport final : public Transport {
       int key;
       std::shared_ptr<Hub> hub;  // of the new group, in the choice of its first rank
     } own{color, key, nullptr};
-    hub_->post(rank_, &own);
-    hub_->meet();
-    const auto choice = [&](int rank) -> const Choice& {
-      return *static_cast<const Choice*>(hub_->posted(rank));
-    };
     std::vector<int> members;
+    members.reserve(static_cast<std::size_t>(size()));
+    enter_with(&own);
+    const auto choice = [&](int rank) -> const Choice& {
+      return *static_cast<const Choice*>(hub_->seat(rank).read);
+    };
     for (int rank = 0; rank < size(); ++rank)
       if (choice(rank).color == color) members.push_back(rank);
-    std::stable_sort(members.begin(), members.end(),
-                     [&](int a, int b) { return choice(a).key < choice(b).key; });
-    if (members.front() == rank_)
-      own.hub = Hub::make(hub_->world(), static_cast<int>(members.size()));
-    hub_->meet();
+    std::sort(members.begin(), members.end(), [&](int a, int b) {
+      return std::pair(choice(a).key, a) < std::pair(choice(b).key, b);
+    });
+    if (members.front() == rank_) {
+      try {
+        own.hub = Hub::make(hub_->world(), static_cast<int>(members.size()));
+      } catch (const std::bad_alloc&) {  // thrown again when nobody reads this rank's choice
+      }
+    }
+    hub_->leave();
     std::shared_ptr<Hub> hub = choice(members.front()).hub;
-    hub_->meet();
+    hub_->leave();
+    if (!hub) throw std::bad_alloc();
     const auto place = std::find(members.begin(), members.end(), rank_) - members.begin();
     return std::make_unique<ThreadTransport>(std::move(hub), static_cast<int>(place));
   }
@@ -261,22 +193,60 @@ class ThreadTransport final : public Transport {
   std::unique_ptr<Transport> split_by_node() override { return split(0, rank_); }
 
  private:
-  /// result = the ranks' posted elements `own`, sums along the tree, so that they are the same for
-  /// any timing.
+  /// Shows the others this buffer. Returns what reduce() calls it.
+  int enter_with(const void* buffer) {
+    hub_->seat(rank_).read = buffer;
+    hub_->enter();
+    return in_place;
+  }
+
+  /// Shows the others a copy, and returns the slot that it is in.
+  int enter_with_copy(const void* buffer, std::size_t bytes) {
+    next_slot_ = 1 - next_slot_;
+    copy_bytes(hub_->seat(rank_).small[static_cast<std::size_t>(next_slot_)].data(), buffer, bytes);
+    hub_->enter();
+    return next_slot_;
+  }
+
+  const void* small(int rank, int slot) const {
+    return hub_->seat(rank).small[static_cast<std::size_t>(slot)].data();
+  }
+
+  /// result = elements `part` of what all ranks show, reduced; sums along the tree, so that they
+  /// are the same for any timing.
   template <class T>
-  void reduce_posted(Range own, T* result, Reduction reduction) {
-    if (reduction == Reduction::sum) {
-      const auto array = [&](Index peer) {
-        return static_cast<const T*>(hub_->posted(static_cast<int>(peer))) + own.begin;
-      };
-      return add_along_tree(size(), array, own.size(), result);
-    }
-    std::copy_n(static_cast<const T*>(hub_->posted(0)) + own.begin, own.size(), result);
+  void reduce(Range part, T* result, int slot, Reduction reduction) const {
+    const auto shown = [&](Index rank) {
+      const int peer = static_cast<int>(rank);
+      const void* numbers = slot == in_place ? hub_->seat(peer).read : small(peer, slot);
+      return static_cast<const T*>(numbers) + part.begin;
+    };
+    if (reduction == Reduction::sum) return add_along_tree(size(), shown, part.size(), result);
+    std::copy_n(shown(0), part.size(), result);
     for (int peer = 1; peer < size(); ++peer) {
-      const T* other = static_cast<const T*>(hub_->posted(peer)) + own.begin;
-      for (Index i = 0; i < own.size(); ++i) result[i] = reduced(result[i], other[i], reduction);
+      const T* const other = shown(peer);
+      for (Index i = 0; i < part.size(); ++i) {
+        result[i] = reduction == Reduction::min ? std::min(result[i], other[i])
+                                                : std::max(result[i], other[i]);
+      }
     }
   }
+
+  /// Reduces elements `part`, which no other rank touches, and writes them into all buffers.
+  template <class T>
+  void reduce_for_all(Range part, Reduction reduction) {
+    std::array<T, 2048> results;  // NOLINT: written before it is read
+    const Index chunk = static_cast<Index>(results.size());
+    for (Index begin = part.begin; begin < part.end; begin += chunk) {
+      const Range piece = {begin, std::min(begin + chunk, part.end)};
+      reduce(piece, results.data(), in_place, reduction);
+      for (int peer = 0; peer < size(); ++peer)
+        std::copy_n(results.data(), piece.size(),
+                    static_cast<T*>(hub_->seat(peer).written) + begin);
+    }
+  }
+
+  static constexpr int in_place = -1;  // not in a slot
 
   struct Started {
     const void* send = nullptr;  // null in an all-reduce
@@ -289,7 +259,7 @@ class ThreadTransport final : public Transport {
 
   std::shared_ptr<Hub> hub_;
   int rank_;
-  std::vector<std::byte> scratch_;
+  int next_slot_ = 0;  // of the two in which small buffers are shown
   std::vector<Started> started_;
   std::vector<Range> pieces_of_started_;
 };
@@ -313,14 +283,14 @@ void spawn(int world_size, const std::function<void(ProcessGroup&)>& work) {
     throw Error("cannot run on this many ranks",
                 {.wanted = "1 or more", .found = std::to_string(world_size)});
   }
-  const auto world = std::make_shared<World>();
+  const auto world = std::make_shared<World>(world_size);
   const auto hub = Hub::make(world, world_size);
   std::vector<std::thread> threads;
   for (int rank = 0; rank < world_size; ++rank) {
     threads.emplace_back(run_rank, world, hub, rank, std::cref(work));
   }
   for (std::thread& thread : threads) thread.join();
-  if (world->first_failure) std::rethrow_exception(world->first_failure);
+  if (world->first_failure()) std::rethrow_exception(world->first_failure());
 }
 
 }  // namespace colonnade

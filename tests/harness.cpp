@@ -1,7 +1,8 @@
 // The test program: `tests [--fitting] [doctest's options]`, alone or under mpiexec. --fitting runs
 // the tests that declare this number of ranks and no others, which is how tools/run_tests.sh visits
 // each test once for each of its counts. Without it everything runs, and a test that wanted more
-// ranks is a failure.
+// ranks is a failure. `tests --threads`, alone, runs the tests of several ranks on threads, each on
+// all of its counts.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include "harness.hpp"
 
@@ -18,12 +19,14 @@
 #include <cstring>
 #include <exception>
 #include <iostream>
+#include <mutex>
 #include <sstream>
 #include <thread>
 #include <vector>
 
 #include "colonnade/backend.hpp"
 #include "colonnade/mpi.hpp"
+#include "colonnade/spawn.hpp"
 
 namespace harness {
 
@@ -40,13 +43,18 @@ struct State {
   std::ostringstream output;        // of this rank's tests
   const char* name = "";            // of the present test
   bool only_fitting = false;
-  bool not_here = false;  // the present test runs on other numbers of ranks
-  bool on_ranks = false;  // the body of a RANKS_TEST_CASE runs
+  bool on_threads = false;  // ranks are threads of this process
+  bool not_here = false;    // the present test runs on other numbers of ranks
+  bool on_ranks = false;    // the body of a RANKS_TEST_CASE runs
   bool crashed = false;
   std::vector<std::int64_t> failed;  // one entry, 0 or 1, for each test that ran
   std::vector<std::filesystem::path> folders;
+  std::mutex mutex;  // of the folders
 };
 State state;
+
+// The most ranks of the suites: 4 as processes, for what they cost to start and to meet.
+constexpr int most_threads = 8;
 
 // In one write, so that the lines of several ranks don't mix.
 void print_output() {
@@ -54,7 +62,8 @@ void print_output() {
   std::string tagged;
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("[doctest]")) continue;
-    tagged += "[rank " + std::to_string(state.control->rank()) + "] " + line + "\n";
+    if (!state.on_threads) tagged += "[rank " + std::to_string(state.control->rank()) + "] ";
+    tagged += line + "\n";
   }
   std::fwrite(tagged.data(), 1, tagged.size(), stdout);
   std::fflush(stdout);
@@ -138,40 +147,88 @@ void meet(const std::exception_ptr& exception) {
   }
 }
 
-bool declares(std::string_view declared, int ranks) {
-  std::istringstream counts{std::string(declared)};
-  bool found = false;
-  for (int count = 0; counts >> count;) {
-    if (count < 1 || count > 4) FAIL("the suites run on 1 to 4 ranks, not on " << count);
-    found = found || count == ranks;
+struct Declared {
+  std::vector<int> counts;
+  bool mpi_only = false;
+
+  bool includes(int ranks) const {
+    return std::find(counts.begin(), counts.end(), ranks) != counts.end();
   }
-  return found;
+};
+
+Declared parse(std::string_view declared) {
+  Declared result;
+  std::istringstream words{std::string(declared)};
+  for (std::string word; words >> word;) {
+    if (word == "mpi") {
+      result.mpi_only = true;
+      continue;
+    }
+    int first = 0, last = 0;
+    const int read = std::sscanf(word.c_str(), "%d-%d", &first, &last);
+    if (read == 1) last = first;
+    if (read < 1 || first < 1 || last < first || last > most_threads)
+      FAIL("ranks are counts from 1 to " << most_threads << " as in 1-8, not " << word);
+    for (int ranks = first; ranks <= last; ++ranks) result.counts.push_back(ranks);
+  }
+  return result;
 }
 
-}  // namespace
-
-void run_on_ranks(std::string_view declared, void (*body)(ProcessGroup&)) {
-  const int ranks = state.control->size();
-  if (!declares(declared, ranks)) {
-    state.not_here = state.only_fitting;
-    if (state.not_here) return;
-    FAIL("this test runs on " << std::string(declared) << " ranks, not on " << ranks);
-  }
+void run_on_processes(void (*body)(ProcessGroup&)) {
   std::exception_ptr exception;
   {
     ProcessGroup world = state.session->world();
-    state.on_ranks = true;
     try {
       body(world);
     } catch (...) {
       exception = std::current_exception();
     }
-    state.on_ranks = false;
     meet(exception);
   }
   const std::int64_t failures = state.control->all_reduce<std::int64_t>(exception ? 1 : 0);
   if (exception) std::rethrow_exception(exception);
   if (failures > 0) doctest::detail::throwException();
+}
+
+// Of all that a rank reports the context says whose it is. An exception ends the others through
+// spawn, and then the test.
+void run_on_threads(int ranks, void (*body)(ProcessGroup&)) {
+  const int openmp_threads = omp_get_max_threads();
+  colonnade::spawn(ranks, [&](ProcessGroup& world) {
+    omp_set_num_threads(openmp_threads);  // OpenMP keeps it for each thread
+    const std::string whose =
+        "rank " + std::to_string(world.rank()) + " of " + std::to_string(ranks) + " threads";
+    INFO(whose);
+    try {
+      body(world);
+    } catch (const std::exception& error) {
+      FAIL_CHECK("left by an exception: " << std::string(error.what()));
+      doctest::detail::throwException();
+    }
+  });
+}
+
+}  // namespace
+
+void run_on_ranks(std::string_view declared, void (*body)(ProcessGroup&)) {
+  const Declared ranks = parse(declared);
+  const int processes = state.control->size();
+  if (state.on_threads ? ranks.mpi_only : !ranks.includes(processes)) {
+    state.not_here = state.on_threads || state.only_fitting;
+    if (state.not_here) return;
+    FAIL("this test runs on " << std::string(declared) << " ranks, not on " << processes);
+  }
+  struct OnRanks {
+    OnRanks() { state.on_ranks = true; }
+    ~OnRanks() { state.on_ranks = false; }
+  } const on_ranks;
+  if (!state.on_threads) return run_on_processes(body);
+  for (const int count : ranks.counts) run_on_threads(count, body);
+}
+
+std::mutex& context_mutex() {
+  static std::mutex mutex;
+  return mutex;
 }
 
 void require_all(ProcessGroup& group, const std::function<bool()>& condition, const char* text,
@@ -194,6 +251,7 @@ std::filesystem::path temporary_folder() {
   std::string name = (std::filesystem::temp_directory_path() / "colonnade-test-XXXXXX").string();
   if (mkdtemp(name.data()) == nullptr)
     throw Error("cannot make " + name, {.found = colonnade::system_message()});
+  const std::lock_guard lock(state.mutex);
   state.folders.emplace_back(name);
   return name;
 }
@@ -223,10 +281,17 @@ int run_all(int argc, char** argv) {
   if (std::getenv("OMP_NUM_THREADS") == nullptr) omp_set_num_threads(1);
   doctest::Context context(argc, argv);
   context.setOption("no-colors", true);
-  state.only_fitting = std::any_of(argv + 1, argv + argc, [](const char* argument) {
-    return std::string_view(argument) == "--fitting";
-  });
-  if (state.only_fitting && state.control->size() > 1) context.addFilter("test-case", "*[ranks *");
+  const auto has = [&](const char* option) {
+    return std::find(argv + 1, argv + argc, std::string_view(option)) != argv + argc;
+  };
+  state.only_fitting = has("--fitting");
+  state.on_threads = has("--threads");
+  if (state.on_threads && state.control->size() > 1) {
+    std::fputs("tests --threads runs without mpiexec\n", stderr);
+    return EXIT_FAILURE;
+  }
+  if (state.on_threads || (state.only_fitting && state.control->size() > 1))
+    context.addFilter("test-case", "*[ranks *");
   std::signal(SIGALRM, end_hanging_test);
   std::streambuf* const console = std::cout.rdbuf(state.output.rdbuf());
   const int verdict = context.run();

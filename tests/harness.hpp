@@ -1,10 +1,15 @@
 // What a test includes. TEST_CASE is doctest's and runs on one rank. A test of several ranks says
 // on how many it runs, and gets a group of its own whose traffic counters start at zero:
 //
-//     RANKS_TEST_CASE("broadcast reaches every rank", "1 2 3 4") {
+//     RANKS_TEST_CASE("broadcast reaches every rank", "1-8") {
 //       const std::int64_t sum = world.all_reduce<std::int64_t>(1);
 //       CHECK(sum == world.size());
 //     }
+//
+// "1-8", "2-5", "1 2 4" and "3" name counts of ranks, up to 8. The ranks are processes with MPI, on
+// 1 to 4 of the counts, and threads of one process, on all of them. "mpi 1-4" leaves the threads
+// out: for tests of MPI itself, and of what a process has only one of. A body that threads share
+// has no static variables and doesn't change its process.
 //
 // Run on any other number of ranks it fails. After its body all ranks meet, and if one failed by an
 // exception they all leave: the next test starts in step.
@@ -14,10 +19,22 @@
 
 #include <filesystem>
 #include <functional>
+#include <mutex>
+#include <ostream>
 #include <string>
 #include <string_view>
 
 #include "colonnade/process_group.hpp"
+
+// doctest keeps the text of INFO and CAPTURE for each thread, but when an exception passes them it
+// collects them in one place, where ranks that are threads must take turns.
+#undef DOCTEST_INFO_IMPL
+#define DOCTEST_INFO_IMPL(builder, stream, ...)                                                \
+  const harness::Context DOCTEST_ANONYMOUS(DOCTEST_CAPTURE_)([&](std::ostream* stream) {       \
+    doctest::detail::MessageBuilder builder(__FILE__, __LINE__, doctest::assertType::is_warn); \
+    builder.m_stream = stream;                                                                 \
+    builder* __VA_ARGS__;                                                                      \
+  })
 
 #define RANKS_TEST_CASE(name, ranks) \
   RANKS_TEST_CASE_NAMED(DOCTEST_ANONYMOUS(ranks_test_body_), name, ranks)
@@ -35,6 +52,22 @@
       group, [&] { return static_cast<bool>(__VA_ARGS__); }, #__VA_ARGS__, __FILE__, __LINE__)
 
 namespace harness {
+
+std::mutex& context_mutex();
+
+template <class Print>
+class Context final : public doctest::detail::ContextScopeBase {
+ public:
+  explicit Context(const Print& print) : print_(print) {}
+  ~Context() override {
+    const std::lock_guard lock(context_mutex());
+    destroy();
+  }
+  void stringify(std::ostream* stream) const override { print_(stream); }
+
+ private:
+  Print print_;
+};
 
 void run_on_ranks(std::string_view declared, void (*body)(colonnade::ProcessGroup&));
 

@@ -79,7 +79,7 @@ void operator delete(void* address, std::size_t, std::align_val_t) noexcept {
   std::free(address);
 }
 
-RANKS_TEST_CASE("a training step allocates nothing after the first", "1 2 3 4") {
+RANKS_TEST_CASE("a training step allocates nothing after the first", "mpi 1-4") {
   // Widths above Eigen's limit for temporaries on the stack; a short batch among the full ones.
   Mlp model(world, {.widths = {200, 300, 100, 10}});
   AdamW optimizer(model.parameters(), {});

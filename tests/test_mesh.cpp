@@ -72,7 +72,7 @@ TEST_CASE("ranks fill a mesh node by node, however they were dealt out") {
   CHECK(mesh_order({0, 1, 2, 1, 0, 0}) == std::vector<int>{0, 4, 5, 1, 3, 2});
 }
 
-RANKS_TEST_CASE("rows and columns of each mesh of the ranks", "1 2 3 4") {
+RANKS_TEST_CASE("rows and columns of each mesh of the ranks", "1-8") {
   for (int tp = 1; tp <= world.size(); ++tp)
     if (world.size() % tp == 0) check_rows_and_columns(world, {world.size() / tp, tp});
 }
@@ -83,7 +83,7 @@ TEST_CASE("rows and columns of a mesh of threads") {
                      [&](ProcessGroup& world) { check_rows_and_columns(world, shape); });
 }
 
-RANKS_TEST_CASE("a mesh that doesn't have all ranks is refused before a message", "1 2 3 4") {
+RANKS_TEST_CASE("a mesh that doesn't have all ranks is refused before a message", "1-8") {
   const int ranks = world.size();
   for (const MeshShape shape :
        {MeshShape{ranks, 2}, MeshShape{1, ranks + 1}, MeshShape{0, ranks}, MeshShape{-1, -ranks}}) {

@@ -11,7 +11,12 @@ using namespace colonnade;
 namespace {
 
 Parameter parameter_of(bool is_bias) {
-  Parameter parameter = make_parameter("p", 3, 2, {0, 2}, is_bias);
+  Parameter parameter = make_parameter({.name = "p",
+                                        .rows = 3,
+                                        .cols = 2,
+                                        .owned_rows = {0, 3},
+                                        .owned_cols = {0, 2},
+                                        .is_bias = is_bias});
   for (Index i = 0; i < 6; ++i) parameter.value.data()[i] = static_cast<Scalar>(i + 1);
   return parameter;
 }

@@ -33,7 +33,7 @@ void check_equal(double left, double right) {
 
 }  // namespace
 
-RANKS_TEST_CASE("CopyToRanks is conjugate: identity forward, sum backward", "1 2 3 4") {
+RANKS_TEST_CASE("CopyToRanks is conjugate: identity forward, sum backward", "1-8") {
   const Tensor x = random_matrix(rows, columns, "x");
   Tensor y = x.clone();
   CopyToRanks::forward(world, y);
@@ -43,7 +43,7 @@ RANKS_TEST_CASE("CopyToRanks is conjugate: identity forward, sum backward", "1 2
   check_equal(sum_over_ranks(world, dot(y, dy)), dot(x, dx));
 }
 
-RANKS_TEST_CASE("ReduceFromRanks is conjugate: sum forward, identity backward", "1 2 3 4") {
+RANKS_TEST_CASE("ReduceFromRanks is conjugate: sum forward, identity backward", "1-8") {
   const Tensor x = matrix_of_rank(world, columns, "x");
   Tensor y = x.clone();
   ReduceFromRanks::forward(world, y);
@@ -53,8 +53,7 @@ RANKS_TEST_CASE("ReduceFromRanks is conjugate: sum forward, identity backward", 
   check_equal(dot(y, dy), sum_over_ranks(world, dot(x, dx)));
 }
 
-RANKS_TEST_CASE("GatherColumns is conjugate: all-gather forward, reduce-scatter backward",
-                "1 2 3 4") {
+RANKS_TEST_CASE("GatherColumns is conjugate: all-gather forward, reduce-scatter backward", "1-8") {
   const Sharding cut(columns, world.size(), "columns");
   const Range own = cut.range(world.rank());
   Tensor y = matrix_of_rank(world, columns, "x");
@@ -71,7 +70,7 @@ RANKS_TEST_CASE("GatherColumns is conjugate: all-gather forward, reduce-scatter 
   check_equal(sum_over_ranks(world, dot(y, dy)), sum_over_ranks(world, dot(x, dx)));
 }
 
-RANKS_TEST_CASE("SliceColumns is conjugate: own columns forward, all-gather backward", "1 2 3 4") {
+RANKS_TEST_CASE("SliceColumns is conjugate: own columns forward, all-gather backward", "1-8") {
   const Sharding cut(columns, world.size(), "columns");
   const Range own = cut.range(world.rank());
   const Tensor x = random_matrix(rows, columns, "x");
@@ -84,7 +83,7 @@ RANKS_TEST_CASE("SliceColumns is conjugate: own columns forward, all-gather back
   check_equal(sum_over_ranks(world, dot(y, dy)), dot(x, dx));
 }
 
-RANKS_TEST_CASE("gathered columns stand where their owners' ranges say", "1 2 3 4") {
+RANKS_TEST_CASE("gathered columns stand where their owners' ranges say", "1-8") {
   const Sharding cut(columns, world.size(), "columns");
   Tensor y = Tensor::zeros(rows, columns);
   for (Index j = cut.range(world.rank()).begin; j < cut.range(world.rank()).end; ++j)
@@ -94,7 +93,7 @@ RANKS_TEST_CASE("gathered columns stand where their owners' ranges say", "1 2 3 
     for (Index i = 0; i < rows; ++i) CHECK(y(i, j) == static_cast<Scalar>(100 * i + j));
 }
 
-RANKS_TEST_CASE("regions refuse matrices of another width", "1 2") {
+RANKS_TEST_CASE("regions refuse matrices of another width", "1-3") {
   const Sharding cut(columns, world.size(), "columns");
   Tensor narrow = Tensor::zeros(rows, columns - 1);
   CHECK(harness::error_of([&] { GatherColumns::forward(world, cut, narrow); }) != "");

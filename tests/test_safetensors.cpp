@@ -118,7 +118,7 @@ void write_tensor(const fs::path& path, const std::vector<Stored>& numbers,
 
 }  // namespace
 
-RANKS_TEST_CASE("every rank gets back what it saved, and the file is one rank's", "1 2 3 4") {
+RANKS_TEST_CASE("every rank gets back what it saved, and the file is one rank's", "1-8") {
   const fs::path folder = temporary_folder(world);
   const std::string path = (folder / "model.safetensors").string();
   CutModel model(world.size(), world.rank(), false);
@@ -159,8 +159,7 @@ TEST_CASE("F32 and F64 are both read in both builds, in pieces") {
   load(double{});
 }
 
-RANKS_TEST_CASE("a number that isn't finite is refused by name and place, on all ranks",
-                "1 2 3 4") {
+RANKS_TEST_CASE("a number that isn't finite is refused by name and place, on all ranks", "1-8") {
   const fs::path path = temporary_folder(world) / "t";
   const Range mine = shard_range(4, world.size(), world.rank());
   std::vector<Scalar> numbers(12);
@@ -182,7 +181,7 @@ RANKS_TEST_CASE("a number that isn't finite is refused by name and place, on all
   CHECK(error_with(1e300).empty() == fits);
 }
 
-RANKS_TEST_CASE("a file of another model is refused before any data is touched", "1 2 3") {
+RANKS_TEST_CASE("a file of another model is refused before any data is touched", "1-8") {
   const fs::path folder = temporary_folder(world);
   const std::string path = (folder / "t").string();
   colonnade::collectively(world, [&] {
@@ -231,7 +230,7 @@ TEST_CASE("of the tensors that a model lacks, the first in the file is named") {
   CHECK(lacking(error_of([&] { load_safetensors(alone, path, slices); }), {"'layers.9'"}) == "");
 }
 
-RANKS_TEST_CASE("a save that fails on any rank throws on all and leaves the old file", "1 2 3 4") {
+RANKS_TEST_CASE("a save that fails on any rank throws on all and leaves the old file", "mpi 1-4") {
   const fs::path folder = temporary_folder(world);
   const std::string path = (folder / "model.safetensors").string();
   CutModel model(world.size(), world.rank(), false);
@@ -267,7 +266,7 @@ RANKS_TEST_CASE("a save that fails on any rank throws on all and leaves the old 
   CHECK(lacking(error, {"cannot write", "found a file-size limit", "ulimit -f"}) == "");
 }
 
-RANKS_TEST_CASE("a save that fails in its last moment throws on all ranks too", "1 2 3 4") {
+RANKS_TEST_CASE("a save that fails in its last moment throws on all ranks too", "mpi 1-4") {
   const fs::path folder = temporary_folder(world);
   const std::string path = (folder / "model.safetensors").string();
   CutModel model(world.size(), world.rank(), false);

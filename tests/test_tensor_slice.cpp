@@ -66,7 +66,7 @@ TEST_CASE("slices that can't be are refused") {
   CHECK(lacking(error_of([&] { check_slices(twice); }), {"each name once", "found 't'"}) == "");
 }
 
-RANKS_TEST_CASE("blocks of all ranks together must be each tensor, once", "1 2 3 4") {
+RANKS_TEST_CASE("blocks of all ranks together must be each tensor, once", "1-8") {
   const Index ranks = world.size();
   const Index rank = world.rank();
   const Range mine = shard_range(7, ranks, rank);

@@ -41,15 +41,21 @@ class NumberedDataset final : public Dataset {
 
 struct Run {
   explicit Run(ProcessGroup& group, const TrainerOptions& options, Index samples = 10)
-      : data(samples), model(group, {.widths = {3, 5, 4}}), optimizer(model.parameters(), {}) {
+      : mesh(group, {1, group.size()}),
+        data(samples),
+        model(mesh.tp(), {.widths = {3, 5, 4}}),
+        loss(mesh.tp(), model.output()),
+        optimizer(model.parameters(), {}) {
     data.visited.reserve(1000);
-    Trainer trainer(group, model, optimizer, data, nullptr, options);
+    Trainer trainer(mesh, model, loss, optimizer, nullptr, data, nullptr, options);
     trainer.on_step = [&](const StepReport& report) { steps.push_back(report); };
     trainer.on_epoch = [&](const EpochReport& report) { epochs.push_back(report.epoch); };
     trainer.run();
   }
+  Mesh mesh;
   NumberedDataset data;
   Mlp model;
+  MeanSquare loss;
   AdamW optimizer;
   std::vector<StepReport> steps;
   std::vector<std::int64_t> epochs;
@@ -138,33 +144,37 @@ TEST_CASE("the schedule's factor reaches the parameters") {
 }
 
 RANKS_TEST_CASE("evaluation is the mean over samples and outputs, and the largest output wins",
-                "1 2 3 4") {
+                "1-4") {
   // y = 3 (s / 50) w + b for sample s, of class s % 4. The largest output is 1 up to sample 5 and 2
   // from 6 on, which is right for samples 1, 5, 6 and 10; the smallest is always 3.
   const double w[] = {0, 0, 1, 0}, b[] = {0.1, 0.5, 0.17, -0.4};
-  Mlp model(world, {.widths = {3, 4}});
+  Mesh mesh(world, {1, world.size()});
+  Mlp model(mesh.tp(), {.widths = {3, 4}});
+  const MeanSquare loss(mesh.tp(), model.output());
   for (Parameter* parameter : model.parameters())
     for (Index j = 0; j < parameter->value.cols(); ++j)
       for (Index i = 0; i < parameter->value.rows(); ++i)
         parameter->value(i, j) =
-            static_cast<Scalar>((parameter->is_bias ? b : w)[parameter->owned.begin + j]);
+            static_cast<Scalar>((parameter->is_bias ? b : w)[parameter->owned_cols.begin + j]);
   double sum = 0;
   for (int s = 0; s < 11; ++s)
     for (int j = 0; j < 4; ++j) sum += std::pow(0.06 * s * w[j] + b[j] - (s % 4 == j ? 1 : 0), 2);
   for (const Index batch : {3, 11}) {
-    const Evaluation got = evaluate(model, NumberedDataset(11), batch);
+    const Evaluation got = evaluate(mesh, model, loss, NumberedDataset(11), batch);
     CHECK(std::abs(got.loss - sum / (11 * 4)) <= harness::rounding);
     CHECK(got.accuracy == 4.0 / 11);
   }
 }
 
-RANKS_TEST_CASE("evaluation does not depend on the batch size or the ranks", "1 2 3 4") {
+RANKS_TEST_CASE("evaluation does not depend on the batch size or the ranks", "1-4") {
   ProcessGroup alone = ProcessGroup::self();
+  Mesh mesh(world, {1, world.size()}), mesh_of_one(alone, {1, 1});
   const NumberedDataset data(11);
-  const Mlp sharded(world, {.widths = {3, 5, 4}}), whole(alone, {.widths = {3, 5, 4}});
-  const Evaluation want = evaluate(whole, data, 11);
+  const Mlp sharded(mesh.tp(), {.widths = {3, 5, 4}}), whole(alone, {.widths = {3, 5, 4}});
+  const MeanSquare loss(mesh.tp(), sharded.output()), loss_of_whole(alone, whole.output());
+  const Evaluation want = evaluate(mesh_of_one, whole, loss_of_whole, data, 11);
   for (const Index batch : {1, 4, 100}) {
-    const Evaluation got = evaluate(sharded, data, batch);
+    const Evaluation got = evaluate(mesh, sharded, loss, data, batch);
     CHECK(std::abs(got.loss - want.loss) <= 16 * harness::rounding * want.loss);
     CHECK(got.accuracy == want.accuracy);
   }
@@ -181,7 +191,7 @@ RANKS_TEST_CASE("evaluation does not depend on the batch size or the ranks", "1 
   CHECK(want.accuracy == static_cast<double>(right) / 11);
 }
 
-RANKS_TEST_CASE("a loss that is not finite is an agreed error and updates nothing", "1 2") {
+RANKS_TEST_CASE("a loss that is not finite is an agreed error and updates nothing", "1-3") {
   Mlp model(world, {.widths = {3, 4}});
   AdamW optimizer(model.parameters(), {});
   Tensor x = random_matrix(2, 3, "x");

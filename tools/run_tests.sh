@@ -1,9 +1,9 @@
 #!/bin/bash
 # Runs every test of a build and ends with one line, `N passed, N failed`.
 #   tools/run_tests.sh VARIANT_FOLDER RANK_COUNT...
-# VARIANT_FOLDER holds float/tests, double/tests and the programs that tests/test_*.sh try. A run
-# that crashes or exceeds its time counts as a failure and shows its output; one that passes shows
-# nothing but its line.
+# Tests of several ranks run on processes, of each RANK_COUNT, and on threads. VARIANT_FOLDER holds
+# float/tests, double/tests and the programs that tests/test_*.sh try. A run that crashes or exceeds
+# its time counts as a failure and shows its output; one that passes shows nothing but its line.
 set -uo pipefail
 
 variant=$1
@@ -55,6 +55,9 @@ for scalar in float double; do
       "$variant/$scalar/tests" --fitting >"$output" 2>&1 </dev/null
     count "$scalar, ranks $ranks" $?
   done
+  started=${EPOCHREALTIME/./}
+  timeout -k 5 180 "$variant/$scalar/tests" --threads >"$output" 2>&1 </dev/null
+  count "$scalar, threads 1-8" $?
 done
 
 for script in tests/test_*.sh; do

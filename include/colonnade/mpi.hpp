@@ -1,4 +1,4 @@
-// Joining the world of MPI. The only header one needs for it; <mpi.h> stays in src/mpi.cpp.
+// Joining the world of MPI. The only header one needs for it; <mpi.h> stays in src.
 #pragma once
 
 #include <string>

@@ -1,0 +1,239 @@
+// Steps on a mesh: parity of every way to cut a job with the same job on one rank, and what
+// clipping, micro-batches and sharded moments must not change.
+#include "colonnade/training_step.hpp"
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "harness.hpp"
+#include "training_job.hpp"
+
+using namespace colonnade;
+using harness::distance;
+using harness::JobOptions;
+using harness::meshes;
+using harness::TrainingJob;
+
+namespace {
+
+// Twenty steps spread rounding through the moments' square roots; a float run keeps about four
+// digits.
+constexpr double after_steps = harness::is_double ? 1e-10 : 2e-3;
+
+// Widths that 2 to 8 don't divide, an odd and an even number of layers.
+const std::vector<std::vector<Index>> networks = {{5, 11, 13, 10}, {7, 9, 11, 17, 10}};
+
+/// Runs the job and the same one on one rank side by side, and holds losses, norms and this rank's
+/// parameters to one another.
+void check_parity(ProcessGroup& world, const JobOptions& options, int steps) {
+  CAPTURE(options.mesh.dp);
+  CAPTURE(options.mesh.tp);
+  CAPTURE(to_string(options.model.layout));
+  CAPTURE(to_string(options.loss.kind));
+  ProcessGroup alone = ProcessGroup::self();
+  JobOptions plain = options;
+  plain.mesh = {1, 1};
+  plain.zero1 = false;
+  plain.accumulate = 1;
+  plain.model.recompute = false;
+  TrainingJob job(world, options), whole(alone, plain);
+  for (int step = 0; step < steps; ++step) {
+    const Index rows = step % 3 == 2 ? 3 : 13;  // short batches leave some ranks without a row
+    const StepResult got = job.step(rows), want = whole.step(rows);
+    CHECK(std::abs(got.loss - want.loss) <= after_steps * std::abs(want.loss));
+    CHECK(got.gradient_norm.has_value() == (options.clip > 0));
+    if (got.gradient_norm && want.gradient_norm) {
+      CHECK(std::abs(*got.gradient_norm - *want.gradient_norm) <=
+            after_steps * *want.gradient_norm);
+    }
+  }
+  for (std::size_t i = 0; i < whole.model().parameters().size(); ++i) {
+    const Parameter& part = *job.model().parameters()[i];
+    const Parameter& all = *whole.model().parameters()[i];
+    CAPTURE(part.name);
+    CHECK(distance(part.value, block_of(all.value, part)) <= after_steps);
+  }
+}
+
+JobOptions job_on(MeshShape mesh, Layout layout, LossKind loss, const std::vector<Index>& widths) {
+  return {.model = {.widths = widths, .seed = 3, .layout = layout},
+          .loss = {.kind = loss, .label_smoothing = loss == LossKind::cross_entropy ? 0.1 : 0},
+          .mesh = mesh};
+}
+
+/// Both layouts with both losses on every mesh of the ranks.
+std::vector<JobOptions> all_jobs(int ranks) {
+  std::vector<JobOptions> jobs;
+  for (const MeshShape mesh : meshes(ranks))
+    for (const Layout layout : {Layout::gather, Layout::pair})
+      for (const LossKind loss : {LossKind::mean_square, LossKind::cross_entropy})
+        for (const auto& widths : networks) jobs.push_back(job_on(mesh, layout, loss, widths));
+  return jobs;
+}
+
+}  // namespace
+
+RANKS_TEST_CASE("parity of every layout, loss and mesh with one rank, over twenty steps", "1-8") {
+  for (const JobOptions& job : all_jobs(world.size())) check_parity(world, job, 20);
+}
+
+RANKS_TEST_CASE("recomputing, dropout and micro-batches change no result", "1 2 3 4") {
+  for (JobOptions job : all_jobs(world.size())) {
+    job.model.recompute = true;
+    job.model.dropout = 0.3;
+    job.accumulate = 2;
+    check_parity(world, job, 6);
+  }
+}
+
+RANKS_TEST_CASE("moments cut over data-parallel ranks change no result", "1 2 3 4") {
+  for (JobOptions job : all_jobs(world.size())) {
+    job.zero1 = true;
+    job.clip = 0.1;
+    check_parity(world, job, 6);
+  }
+}
+
+RANKS_TEST_CASE("every rank clips by the norm of all gradients, replicated ones counted once",
+                "1-8") {
+  for (JobOptions job : all_jobs(world.size())) {
+    job.clip = 1e-3;  // far below the norm, so that the norm scales every step
+    check_parity(world, job, 4);
+  }
+}
+
+TEST_CASE("clipping scales gradients as PyTorch does, and only those above the bound") {
+  ProcessGroup alone = ProcessGroup::self();
+  JobOptions options = job_on({1, 1}, Layout::gather, LossKind::mean_square, networks[0]);
+  // AdamW's step hardly depends on the gradient's size, but with a large eps it is proportional.
+  options.adamw = {.learning_rate = 1, .weight_decay = 0, .eps = 1e6};
+  const auto moved = [&](double clip) {
+    options.clip = clip;
+    TrainingJob job(alone, options);
+    const Tensor before = job.model().parameters()[0]->value.clone();
+    const StepResult result = job.step(13);
+    double squares = 0;
+    for (Index i = 0; i < before.size(); ++i) {
+      squares += std::pow(job.model().parameters()[0]->value.data()[i] - before.data()[i], 2);
+    }
+    return std::pair(std::sqrt(squares), result.gradient_norm.value_or(0));
+  };
+  if (!harness::is_double) return;  // steps of 1e-6 drown in float's rounding
+  const auto [free, no_norm] = moved(0);
+  const auto [loose, norm] = moved(100);
+  const auto [tight, same_norm] = moved(0.01);
+  CHECK(no_norm == 0);
+  CHECK(norm > 0.02);
+  CHECK(norm == same_norm);
+  CHECK(std::abs(loose / free - 1) < 1e-6);
+  CHECK(std::abs(tight / free - 0.01 / (norm + 1e-6)) < 1e-5);
+}
+
+RANKS_TEST_CASE("a gradient that is not finite is an agreed error and updates nothing", "1 2 4") {
+  for (const MeshShape mesh : meshes(world.size())) {
+    JobOptions options = job_on(mesh, Layout::pair, LossKind::mean_square, networks[0]);
+    TrainingJob job(world, options);
+    // The loss of a huge weight is infinite on all ranks alike, though one alone has it.
+    Parameter& weight = *job.model().parameters()[0];
+    if (world.rank() == 0) weight.value(0, 0) = std::numeric_limits<Scalar>::max();
+    const Tensor before = job.model().parameters()[1]->value.clone();
+    bool agreed = false;
+    try {
+      job.step(13);
+    } catch (const Error& error) {
+      agreed = error.is_agreed();
+    }
+    CHECK(agreed);
+    CHECK(distance(job.model().parameters()[1]->value, before) == 0);
+  }
+}
+
+TEST_CASE("micro-batches cover the rows, those of a rank lie together") {
+  for (const Index rows : {0, 1, 3, 13, 128}) {
+    for (const int ranks : {1, 2, 3, 4}) {
+      for (const Index accumulate : {1, 2, 5}) {
+        Index next = 0;
+        for (int rank = 0; rank < ranks; ++rank) {
+          const auto parts = micro_batches(rows, ranks, rank, accumulate, 0);
+          CHECK(parts.size() == static_cast<std::size_t>(accumulate));
+          for (const Range part : parts) {
+            CHECK(part.begin == next);
+            next = part.end;
+          }
+        }
+        CHECK(next == rows);
+      }
+    }
+  }
+}
+
+TEST_CASE("row blocks are the same for every number of ranks") {
+  const auto blocks = micro_batches(13, 1, 0, 1, 8);
+  for (const int ranks : {2, 4, 8}) {
+    std::vector<Range> all;
+    for (int rank = 0; rank < ranks; ++rank)
+      for (const Range part : micro_batches(13, ranks, rank, 1, 8)) all.push_back(part);
+    CHECK(all == blocks);
+  }
+  CHECK(harness::error_of([] { micro_batches(13, 3, 0, 1, 8); }) != "");
+}
+
+#ifdef COLONNADE_DOUBLE
+
+namespace {
+
+/// The loss of the whole batch on the mesh as the job cuts it, without touching a gradient.
+double loss_on(TrainingJob& job, Index rows, const Tensor& x, const Tensor& t) {
+  double sum = 0;
+  for (const Range part : job.parts_of(rows)) {
+    if (part.size() == 0) continue;
+    const ForwardContext context{.training = true, .step = 0, .first_row = part.begin};
+    Tensor y = job.model().forward(TrainingJob::rows_of(x, part), context).y;
+    sum += job.loss().forward(std::move(y), TrainingJob::rows_of(t, part)).sum;
+  }
+  return job.loss().mean(job.mesh().dp().all_reduce(sum), rows);
+}
+
+/// Central differences by every element of a parameter in turn, owner by owner. All copies change
+/// together: those of the data-parallel ranks, and of a replicated parameter all.
+void check_differences(TrainingJob& job, std::size_t which, Index rows, const Tensor& x,
+                       const Tensor& t) {
+  Parameter& parameter = *job.model().parameters()[which];
+  ProcessGroup& tp = job.mesh().tp();
+  CAPTURE(parameter.name);
+  const auto loss = [&] { return loss_on(job, rows, x, t); };
+  const Tensor want = parameter.replicated ? numerical_gradient(parameter.value, loss)
+                                           : numerical_gradient(tp, parameter.value, loss);
+  CHECK_GRADIENT(parameter.grad, want);
+}
+
+}  // namespace
+
+RANKS_TEST_CASE("gradients of a step are those of the loss over the whole mesh", "1-8") {
+  constexpr Index rows = 5;
+  for (JobOptions options : all_jobs(world.size())) {
+    options.model.widths.resize(3);  // one pair
+    options.model.widths.back() = 9;
+    options.model.activate_last = true;
+    options.model.dropout = 0.2;
+    options.accumulate = 2;
+    options.adamw.learning_rate = 0;  // and so no decay: the parameters stay where they are
+    CAPTURE(options.mesh.dp);
+    CAPTURE(options.mesh.tp);
+    CAPTURE(to_string(options.model.layout));
+    CAPTURE(to_string(options.loss.kind));
+    TrainingJob job(world, options);
+    for (Parameter* parameter : job.model().parameters()) {
+      if (parameter->is_bias) fill_normal(*parameter, 9, 0.5);
+    }
+    job.step(rows);
+    const Tensor x = harness::random_matrix(rows, options.model.widths.front(), "x0");
+    const Tensor t = job.targets(rows, "t0");
+    for (std::size_t i = 0; i < job.model().parameters().size(); ++i) {
+      check_differences(job, i, rows, x, t);
+    }
+  }
+}
+
+#endif

@@ -1,0 +1,118 @@
+// A whole training job on a mesh, from model to optimizer, for tests that compare one job with
+// another: the same samples go into each, however it is cut.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "colonnade/mesh.hpp"
+#include "colonnade/training_step.hpp"
+#include "numbers.hpp"
+
+namespace harness {
+
+struct JobOptions {
+  colonnade::MlpOptions model = {};
+  colonnade::LossOptions loss = {};
+  colonnade::MeshShape mesh = {};
+  colonnade::AdamWOptions adamw = {.learning_rate = 0.01, .weight_decay = 0.1};
+  bool zero1 = false;
+  double clip = 0;
+  colonnade::Index accumulate = 1;
+  colonnade::Index row_blocks = 0;  // with model.shards: exact mode
+};
+
+class TrainingJob {
+ public:
+  TrainingJob(colonnade::ProcessGroup& world, const JobOptions& options)
+      : options_(with_output(options)),
+        mesh_(world, options.mesh),
+        model_(mesh_.tp(), options_.model),
+        loss_(make_loss(options.loss, model_)),
+        optimizer_(model_.parameters(), options.adamw, options.zero1 ? &mesh_.dp() : nullptr) {
+    using colonnade::GradientSum;
+    if (options.mesh.dp > 1) {
+      data_parallel_.emplace(mesh_.dp(), model_,
+                             options_.model.shards > 0 ? GradientSum::exact
+                             : options.zero1           ? GradientSum::own_run
+                                                       : GradientSum::everywhere);
+    }
+    step_.emplace(model_, *loss_, optimizer_, data_parallel_ ? &*data_parallel_ : nullptr,
+                  options.clip);
+  }
+  TrainingJob(const TrainingJob&) = delete;
+  TrainingJob& operator=(const TrainingJob&) = delete;
+
+  /// One optimizer step on `rows` rows of its own, the same for every job.
+  colonnade::StepResult step(colonnade::Index rows) {
+    const std::string number = std::to_string(steps_);
+    const colonnade::Tensor x = random_matrix(rows, options_.model.widths.front(), "x" + number);
+    const colonnade::Tensor t = targets(rows, "t" + number);
+    const auto parts = parts_of(rows);
+    step_->begin(rows, static_cast<colonnade::Index>(parts.size()), steps_++);
+    for (const colonnade::Range part : parts) {
+      step_->add(rows_of(x, part), rows_of(t, part), part.begin);
+    }
+    return step_->finish();
+  }
+
+  std::vector<colonnade::Range> parts_of(colonnade::Index rows) {
+    return colonnade::micro_batches(rows, mesh_.dp().size(), mesh_.dp().rank(), options_.accumulate,
+                                    options_.row_blocks);
+  }
+
+  /// Rows of targets: one-hot for cross-entropy, else normal numbers.
+  colonnade::Tensor targets(colonnade::Index rows, const std::string& name) const {
+    const colonnade::Index classes = options_.model.widths.back();
+    colonnade::Tensor t = random_matrix(rows, classes, name);
+    if (options_.loss.kind == colonnade::LossKind::mean_square) return t;
+    for (colonnade::Index i = 0; i < rows; ++i) {
+      colonnade::Index label = 0;
+      for (colonnade::Index j = 1; j < classes; ++j)
+        if (t(i, j) > t(i, label)) label = j;
+      for (colonnade::Index j = 0; j < classes; ++j) t(i, j) = j == label ? 1 : 0;
+    }
+    return t;
+  }
+
+  static colonnade::Tensor rows_of(const colonnade::Tensor& whole, colonnade::Range rows) {
+    return block_of(whole, {.rows = whole.rows(),
+                            .cols = whole.cols(),
+                            .owned_rows = rows,
+                            .owned_cols = {0, whole.cols()}});
+  }
+
+  const JobOptions& options() const { return options_; }
+  colonnade::Mesh& mesh() { return mesh_; }
+  colonnade::Mlp& model() { return model_; }
+  const colonnade::Loss& loss() const { return *loss_; }
+  colonnade::DataParallel* data_parallel() { return data_parallel_ ? &*data_parallel_ : nullptr; }
+
+ private:
+  static JobOptions with_output(JobOptions options) {
+    options.model.shard_output = options.loss.kind == colonnade::LossKind::cross_entropy;
+    return options;
+  }
+
+  JobOptions options_;
+  colonnade::Mesh mesh_;
+  colonnade::Mlp model_;
+  std::unique_ptr<colonnade::Loss> loss_;
+  colonnade::AdamW optimizer_;
+  std::optional<colonnade::DataParallel> data_parallel_;
+  std::optional<colonnade::TrainingStep> step_;
+  std::int64_t steps_ = 0;
+};
+
+/// The meshes that `ranks` ranks can form.
+inline std::vector<colonnade::MeshShape> meshes(int ranks) {
+  std::vector<colonnade::MeshShape> all;
+  for (int dp = 1; dp <= ranks; ++dp)
+    if (ranks % dp == 0) all.push_back({dp, ranks / dp});
+  return all;
+}
+
+}  // namespace harness

@@ -28,6 +28,30 @@ double largest_of_all(ProcessGroup& tp, ConstMatrixView block) {
   return largest_error(tp, largest);
 }
 
+namespace {
+
+/// Compares a rank's block with the whole tensor of one rank, relative to `scale`, or to the
+/// largest element if that is larger.
+void compare_block(const Parameter& part, ConstMatrixView got, const Tensor& whole, double scale,
+                   CheckTally& tally) {
+  for (Index i = 0; i < whole.size(); ++i) scale = std::max(scale, std::abs(whole.data()[i]));
+  const GradientError error = gradient_error(got, block_of(whole, part), scale);
+  tally.add(error.relative, [&] { return place_of(part, error.row, error.col); });
+}
+
+}  // namespace
+
+CheckLine compare_parameters(SampleJob& job, SampleJob& alone, Tensor Parameter::*tensor,
+                             double scale, const std::string& what, double bound) {
+  CheckTally tally;
+  for (std::size_t i = 0; i < job.model().parameters().size(); ++i) {
+    const Parameter& part = *job.model().parameters()[i];
+    compare_block(part, part.*tensor, alone.model().parameters()[i]->*tensor, scale, tally);
+    if (job.mesh().world().rank() == 0) tally.count(part.global_size());
+  }
+  return tally.line(job.mesh().world(), what, bound);
+}
+
 }  // namespace COLONNADE_PRECISION
 
 namespace {
@@ -53,27 +77,6 @@ CheckedJob plain(CheckedJob checked) {
   return checked;
 }
 
-/// Compares a rank's block with the whole tensor of one rank, relative to `scale`, or to the
-/// largest element if that is larger.
-void compare_block(const Parameter& part, ConstMatrixView got, const Tensor& whole, double scale,
-                   CheckTally& tally) {
-  for (Index i = 0; i < whole.size(); ++i) scale = std::max(scale, std::abs(whole.data()[i]));
-  const GradientError error = gradient_error(got, block_of(whole, part), scale);
-  tally.add(error.relative, [&] { return place_of(part, error.row, error.col); });
-}
-
-/// Of gradients or of values: `tensor` is a member of Parameter.
-CheckLine compare_parameters(SampleJob& job, SampleJob& alone, Tensor Parameter::*tensor,
-                             double scale, const std::string& what, double bound) {
-  CheckTally tally;
-  for (std::size_t i = 0; i < job.model().parameters().size(); ++i) {
-    const Parameter& part = *job.model().parameters()[i];
-    compare_block(part, part.*tensor, alone.model().parameters()[i]->*tensor, scale, tally);
-    if (job.mesh().world().rank() == 0) tally.count(part.global_size());
-  }
-  return tally.line(job.mesh().world(), what, bound);
-}
-
 /// Relative to the largest of them.
 CheckLine compare_losses(SampleJob& job, const std::vector<double>& got,
                          const std::vector<double>& want, double bound) {
@@ -89,64 +92,16 @@ CheckLine compare_losses(SampleJob& job, const std::vector<double>& got,
   return tally.line(job.mesh().world(), "losses and norms against one rank", bound);
 }
 
-bool same_account(const LedgerLine& a, const LedgerLine& b) {
-  return a.group == b.group && a.account == b.account && a.kind == b.kind;
-}
-
-/// Holds every step of a training to the ledger.
-class LedgerCheck {
- public:
-  LedgerCheck(Mesh& mesh, const Job& job) : mesh_(&mesh), job_(job) {
-    job_.scalar_bytes = sizeof(Scalar);
-  }
-
-  void before(std::span<const Range> micro_batches) {
-    predicted_ = predict_traffic(job_, mesh_->tp().rank(), mesh_->dp().rank(), micro_batches);
-    before_ = counted_traffic(*mesh_);
-  }
-
-  void after() {
-    const std::vector<LedgerLine> counted = traffic_between(before_, counted_traffic(*mesh_));
-    hold(predicted_, counted);
-    hold(counted, predicted_);
-    tally_.count(static_cast<Index>(predicted_.size()));
-  }
-
-  CheckLine line() const { return tally_.line(mesh_->world(), "traffic against the ledger", 0); }
-
- private:
-  /// The error is by how many calls and bytes a line is off.
-  void hold(const std::vector<LedgerLine>& lines, const std::vector<LedgerLine>& others) {
-    for (const LedgerLine& line : lines) {
-      LedgerLine other = {.group = line.group, .account = line.account, .kind = line.kind};
-      for (const LedgerLine& candidate : others) {
-        if (same_account(line, candidate)) other = candidate;
-      }
-      const std::int64_t off =
-          std::abs(line.calls - other.calls) + std::abs(line.bytes_sent - other.bytes_sent);
-      tally_.add(static_cast<double>(off), [&] {
-        return line.group + " " + line.account + " " + std::string(to_string(line.kind));
-      });
-    }
-  }
-
-  Mesh* mesh_;
-  Job job_;
-  std::vector<LedgerLine> predicted_;
-  std::vector<LedgerLine> before_;
-  CheckTally tally_;
-};
-
 /// The rest of check_job: the gradients are there, of both.
 void check_training(SampleJob& job, SampleJob& alone, const CheckedJob& checked,
                     std::vector<double> losses, std::vector<double> wanted,
                     std::vector<CheckLine>& lines) {
-  LedgerCheck ledger(job.mesh(), checked.job);
+  TrafficCheck traffic(job.mesh(), checked.job);
   const auto append = [](std::vector<double>& all, const std::vector<double>& more) {
     all.insert(all.end(), more.begin(), more.end());
   };
-  append(losses, job.train([&](std::span<const Range> parts) { ledger.before(parts); },
-                           [&] { ledger.after(); }));
+  append(losses, job.train([&](std::span<const Range> parts) { traffic.before(parts); },
+                           [&] { traffic.after(); }));
   append(wanted, alone.train());
 
   // A gradient that is off by d moves the update by learning_rate / eps d at most, which is d: step
@@ -158,7 +113,7 @@ void check_training(SampleJob& job, SampleJob& alone, const CheckedJob& checked,
       job, alone, &Parameter::value, 1,
       "parameters after " + std::to_string(checked.trainer.steps) + " steps against one rank",
       bound));
-  lines.push_back(ledger.line());
+  lines.push_back(traffic.line());
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 // The checks of `colonnade check` that src/proof/check.cpp puts together; each is collective.
 #pragma once
 
+#include <span>
 #include <string>
+#include <vector>
 
 #include "check_tally.hpp"
 #include "sample_job.hpp"
@@ -16,6 +18,29 @@ CheckLine check_differences(SampleJob& job, const CheckedJob& checked);
 
 /// The adjoint identity of each region that the job's layers use, at their sizes.
 CheckLine check_regions(SampleJob& job, const CheckedJob& checked);
+
+/// Gradients or values, `tensor` says which, of the job's model against those of the same model on
+/// one rank, relative to the largest of a tensor, or to `scale` if that is larger.
+CheckLine compare_parameters(SampleJob& job, SampleJob& alone, Tensor Parameter::*tensor,
+                             double scale, const std::string& what, double bound);
+
+/// Holds steps to the ledger: before() and after() around each, then line().
+class TrafficCheck {
+ public:
+  TrafficCheck(Mesh& mesh, const Job& job);
+  void before(std::span<const Range> micro_batches);
+  void after();
+  CheckLine line() const;
+
+ private:
+  void hold(const std::vector<LedgerLine>& lines, const std::vector<LedgerLine>& others);
+
+  Mesh* mesh_;
+  Job job_;
+  std::vector<LedgerLine> predicted_;
+  std::vector<LedgerLine> before_;
+  CheckTally tally_;
+};
 
 /// `layers.1.weight [3, 7]`, counted in the whole tensor, for an element of the own block.
 std::string place_of(const Parameter& parameter, Index row, Index col);

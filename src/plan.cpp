@@ -155,13 +155,12 @@ std::vector<LedgerLine> predict_traffic(const Job& job, int tp_rank, int dp_rank
     if (job.clip > 0 && job.zero1 && job.model.shards == 0) {
       dp.all_reduce("norm", tensors * double_bytes);
     }
-    if (job.zero1) {
-      for (const LayerShape& layer : layers) {
-        for (const Index size : {layer.weights, layer.biases}) {
-          if (size == 0) continue;
-          dp.all_gather("update",
-                        shard_range(size, job.mesh.dp, dp_rank).size() * job.scalar_bytes);
-        }
+  }
+  if (job.zero1) {
+    for (const LayerShape& layer : layers) {
+      for (const Index size : {layer.weights, layer.biases}) {
+        if (size == 0) continue;
+        dp.all_gather("update", shard_range(size, job.mesh.dp, dp_rank).size() * job.scalar_bytes);
       }
     }
   }

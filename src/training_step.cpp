@@ -27,7 +27,8 @@ TrainingStep::TrainingStep(Mlp& model, const Loss& loss, AdamW& optimizer,
       optimizer_(&optimizer),
       data_parallel_(data_parallel),
       clip_(clip),
-      norm_account_(clip > 0 ? model.group().account("norm") : 0) {
+      norm_account_(clip > 0 ? model.group().account("norm") : 0),
+      loss_sums_(model.memory()) {
   if (clip > 0) squares_.resize(model.parameters().size());
 }
 

@@ -281,8 +281,10 @@ int run_all(int argc, char** argv) {
   if (std::getenv("OMP_NUM_THREADS") == nullptr) omp_set_num_threads(1);
   doctest::Context context(argc, argv);
   context.setOption("no-colors", true);
-  const auto has = [&](const char* option) {
-    return std::find(argv + 1, argv + argc, std::string_view(option)) != argv + argc;
+  const std::vector<std::string_view> options(argv + 1, argv + argc);
+  const auto has = [&](std::string_view start) {
+    return std::any_of(options.begin(), options.end(),
+                       [=](std::string_view option) { return option.starts_with(start); });
   };
   state.only_fitting = has("--fitting");
   state.on_threads = has("--threads");
@@ -290,8 +292,8 @@ int run_all(int argc, char** argv) {
     std::fputs("tests --threads runs without mpiexec\n", stderr);
     return EXIT_FAILURE;
   }
-  if (state.on_threads || (state.only_fitting && state.control->size() > 1))
-    context.addFilter("test-case", "*[ranks *");
+  const bool several = state.on_threads || (state.only_fitting && state.control->size() > 1);
+  if (several && !has("--test-case=") && !has("-tc=")) context.addFilter("test-case", "*[ranks *");
   std::signal(SIGALRM, end_hanging_test);
   std::streambuf* const console = std::cout.rdbuf(state.output.rdbuf());
   const int verdict = context.run();

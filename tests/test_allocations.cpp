@@ -5,7 +5,59 @@
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define COLONNADE_SANITIZED
+RANKS_TEST_CASE("sums that overlap and sums along the tree allocate nothing after the first",
+                "mpi 1-4") {
+  const Sharding cut(3000 * world.size(), world.size(), "numbers");
+  std::vector<double> all(static_cast<std::size_t>(cut.total())), long_one(50'000), few(3);
+  std::vector<double> piece(3000), other_piece(3000);
+  const auto step = [&] {
+    const AccountScope scope = world.charge(world.account("sums"));
+    world.start_reduce_scatter(std::span<const double>(all), std::span(piece), cut.ranges());
+    world.start_all_reduce(std::span(few));
+    world.start_reduce_scatter(std::span<const double>(all), std::span(other_piece), cut.ranges());
+    world.progress();
+    world.finish();
+    world.all_reduce(std::span(long_one), Reduction::sum, SumOrder::tree);
+    world.all_reduce(std::span(few), Reduction::sum, SumOrder::tree);
+    world.reduce_scatter(std::span<const double>(all), std::span(piece), cut.ranges(), 1,
+                         SumOrder::tree);
+  };
+  step();
+  allocations = 0;
+  counting = true;
+  step();
+  step();
+  counting = false;
+  CHECK(allocations == 0);
+}
+
 #endif
+RANKS_TEST_CASE("sums that overlap and sums along the tree allocate nothing after the first",
+                "mpi 1-4") {
+  const Sharding cut(3000 * world.size(), world.size(), "numbers");
+  std::vector<double> all(static_cast<std::size_t>(cut.total())), long_one(50'000), few(3);
+  std::vector<double> piece(3000), other_piece(3000);
+  const auto step = [&] {
+    const AccountScope scope = world.charge(world.account("sums"));
+    world.start_reduce_scatter(std::span<const double>(all), std::span(piece), cut.ranges());
+    world.start_all_reduce(std::span(few));
+    world.start_reduce_scatter(std::span<const double>(all), std::span(other_piece), cut.ranges());
+    world.progress();
+    world.finish();
+    world.all_reduce(std::span(long_one), Reduction::sum, SumOrder::tree);
+    world.all_reduce(std::span(few), Reduction::sum, SumOrder::tree);
+    world.reduce_scatter(std::span<const double>(all), std::span(piece), cut.ranges(), 1,
+                         SumOrder::tree);
+  };
+  step();
+  allocations = 0;
+  counting = true;
+  step();
+  step();
+  counting = false;
+  CHECK(allocations == 0);
+}
+
 #endif
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(COLONNADE_SANITIZED)
 
@@ -105,6 +157,32 @@ RANKS_TEST_CASE("a training step allocates nothing after the first", "mpi 1-4") 
   const Tensor one_more(7, 7);
   counting = false;
   CHECK(allocations == 1);
+}
+
+RANKS_TEST_CASE("sums that overlap and sums along the tree allocate nothing after the first",
+                "mpi 1-4") {
+  const Sharding cut(3000 * world.size(), world.size(), "numbers");
+  std::vector<double> all(static_cast<std::size_t>(cut.total())), long_one(50'000), few(3);
+  std::vector<double> piece(3000), other_piece(3000);
+  const auto step = [&] {
+    const AccountScope scope = world.charge(world.account("sums"));
+    world.start_reduce_scatter(std::span<const double>(all), std::span(piece), cut.ranges());
+    world.start_all_reduce(std::span(few));
+    world.start_reduce_scatter(std::span<const double>(all), std::span(other_piece), cut.ranges());
+    world.progress();
+    world.finish();
+    world.all_reduce(std::span(long_one), Reduction::sum, SumOrder::tree);
+    world.all_reduce(std::span(few), Reduction::sum, SumOrder::tree);
+    world.reduce_scatter(std::span<const double>(all), std::span(piece), cut.ranges(), 1,
+                         SumOrder::tree);
+  };
+  step();
+  allocations = 0;
+  counting = true;
+  step();
+  step();
+  counting = false;
+  CHECK(allocations == 0);
 }
 
 #endif

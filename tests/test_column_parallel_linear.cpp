@@ -67,7 +67,8 @@ RANKS_TEST_CASE("gradients of a layer accumulate until they are zeroed", "2") {
   CHECK(distance(layer.weight().grad, twice) <= harness::rounding);
 }
 
-RANKS_TEST_CASE("a layer sends what the formulas say, and the first one nothing backward", "1-4 6") {
+RANKS_TEST_CASE("a layer sends what the formulas say, and the first one nothing backward",
+                "1-4 6") {
   const Index ranks = world.size();
   const Index width = 12;  // even on all of these
   const std::int64_t shard_bytes = batch * (width / ranks) * static_cast<Index>(sizeof(Scalar));

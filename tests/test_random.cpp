@@ -67,6 +67,17 @@ TEST_CASE("the plain Philox gives its authors' published answers") {
         Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
 }
 
+TEST_CASE("the block of an index is what its bits are made of") {
+  const KeyedRandom random(0xfedcba9876543210ull, "foobar");
+  for (const std::uint64_t index : {0ull, 5ull, (9ull << 40) + 3}) {
+    const auto words = random.words32(index);
+    CHECK(random.bits(index) == (words[0] | std::uint64_t{words[1]} << 32));
+    CHECK(words == philox({static_cast<std::uint32_t>(index),
+                           static_cast<std::uint32_t>(index >> 32), 0xf73967e8, 0x85944171},
+                          {0x76543210, 0xfedcba98}));
+  }
+}
+
 TEST_CASE("a value is Philox of (index, FNV-1a of the name) under the seed") {
   // Published FNV-1a hashes of these names.
   const std::map<std::string, std::uint64_t> hashes = {

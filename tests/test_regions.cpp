@@ -70,6 +70,18 @@ RANKS_TEST_CASE("GatherColumns is conjugate: all-gather forward, reduce-scatter 
   check_equal(sum_over_ranks(world, dot(y, dy)), sum_over_ranks(world, dot(x, dx)));
 }
 
+RANKS_TEST_CASE("ReduceScatterColumns is conjugate: reduce-scatter forward, all-gather backward",
+                "1-8") {
+  const Sharding cut(columns, world.size(), "columns");
+  const Range own = cut.range(world.rank());
+  const Tensor x = matrix_of_rank(world, columns, "x");
+  const Tensor y = ReduceScatterColumns::forward(world, cut, x);
+  CHECK(y.cols() == own.size());
+  const Tensor dy = matrix_of_rank(world, own.size(), "dy");
+  const Tensor dx = ReduceScatterColumns::backward(world, cut, dy);
+  check_equal(sum_over_ranks(world, dot(y, dy)), sum_over_ranks(world, dot(x, dx)));
+}
+
 RANKS_TEST_CASE("SliceColumns is conjugate: own columns forward, all-gather backward", "1-8") {
   const Sharding cut(columns, world.size(), "columns");
   const Range own = cut.range(world.rank());
@@ -98,5 +110,8 @@ RANKS_TEST_CASE("regions refuse matrices of another width", "1-3") {
   Tensor narrow = Tensor::zeros(rows, columns - 1);
   CHECK(harness::error_of([&] { GatherColumns::forward(world, cut, narrow); }) != "");
   CHECK(harness::error_of([&] { GatherColumns::backward(world, cut, narrow); }) != "");
+  CHECK(harness::error_of([&] { ReduceScatterColumns::forward(world, cut, narrow); }) != "");
+  CHECK(harness::error_of([&] { ReduceScatterColumns::backward(world, cut, Tensor(rows, 12)); }) !=
+        "");
   CHECK(harness::error_of([&] { SliceColumns::forward(world, cut, narrow); }) != "");
 }

@@ -8,12 +8,12 @@
 using namespace colonnade;
 
 TEST_CASE("schedules") {
-  const Schedule constant{ScheduleKind::constant, 4, 100};
+  const Schedule constant{.kind = ScheduleKind::constant, .warmup = 4, .steps = 100};
   CHECK(constant.factor(0) == 0.25);
   CHECK(constant.factor(3) == 1);
   CHECK(constant.factor(99) == 1);
 
-  const Schedule cosine{ScheduleKind::cosine, 10, 110};
+  const Schedule cosine{.kind = ScheduleKind::cosine, .warmup = 10, .steps = 110};
   CHECK(cosine.factor(0) == 0.1);
   CHECK(cosine.factor(10) == 1);
   CHECK(std::abs(cosine.factor(60) - 0.5) < 1e-12);
@@ -30,6 +30,32 @@ TEST_CASE("schedules") {
 }
 
 TEST_CASE("a warmup that outlasts the run still rises") {
-  const Schedule schedule{ScheduleKind::cosine, 10, 5};
+  const Schedule schedule{.kind = ScheduleKind::cosine, .warmup = 10, .steps = 5};
   CHECK(schedule.factor(4) == 0.5);
+}
+
+TEST_CASE("linear falls along a line and would reach 0 in the step after the last") {
+  const Schedule linear{.kind = ScheduleKind::linear, .warmup = 10, .steps = 110};
+  CHECK(linear.factor(4) == 0.5);
+  CHECK(linear.factor(10) == 1);
+  CHECK(std::abs(linear.factor(60) - 0.5) < 1e-12);
+  CHECK(std::abs(linear.factor(109) - 0.01) < 1e-12);
+  CHECK(linear.factor(110) == 0);
+  CHECK(linear.factor(200) == 0);
+}
+
+TEST_CASE("warmup-stable-decay rises, stays and falls") {
+  Schedule schedule{
+      .kind = ScheduleKind::warmup_stable_decay, .warmup = 10, .decay = 20, .steps = 110};
+  CHECK(schedule.factor(0) == 0.1);
+  for (std::int64_t step = 9; step <= 90; ++step) CHECK(schedule.factor(step) == 1);
+  CHECK(std::abs(schedule.factor(91) - 0.95) < 1e-12);
+  CHECK(std::abs(schedule.factor(109) - 0.05) < 1e-12);
+  CHECK(schedule.factor(110) == 0);
+  // More decay than there are steps after the warm-up: all of them fall.
+  schedule.decay = 1000;
+  CHECK(schedule.factor(10) == 1);
+  CHECK(std::abs(schedule.factor(60) - 0.5) < 1e-12);
+  CHECK(to_string(schedule_from("warmup-stable-decay")) == "warmup-stable-decay");
+  CHECK(to_string(schedule_from("linear")) == "linear");
 }

@@ -85,6 +85,33 @@ TEST_CASE("a cut that leaves a rank without a column is refused by its name") {
   CHECK_FALSE(error_of([] { Sharding(4, 0, "columns"); }).empty());
 }
 
+TEST_CASE("a part owns a run of the logical shards, which don't change with the parts") {
+  // 11 columns in 8 shards: 2 2 2 1 1 1 1 1.
+  CHECK(Sharding(11, 1, 8, "columns").ranges() == std::vector<Range>{{0, 11}});
+  CHECK(Sharding(11, 2, 8, "columns").ranges() == std::vector<Range>{{0, 7}, {7, 11}});
+  CHECK(Sharding(11, 4, 8, "columns").ranges() ==
+        std::vector<Range>{{0, 4}, {4, 7}, {7, 9}, {9, 11}});
+  CHECK(Sharding(11, 4, 8, "columns").shards_of(1) == std::vector<Range>{{0, 2}, {2, 3}});
+  CHECK(Sharding(11, 8, 8, "columns").shards_of(1) == std::vector<Range>{{0, 2}});
+  std::vector<Range> of_two;
+  const Sharding two(11, 2, 8, "columns");
+  for (Index part = 0; part < 2; ++part)
+    for (const Range shard : two.shards_of(part))
+      of_two.push_back({shard.begin + two.range(part).begin, shard.end + two.range(part).begin});
+  CHECK(of_two == Sharding(11, 1, 8, "columns").shards_of(0));
+  CHECK(Sharding(11, 4, 0, "columns").ranges() == Sharding(11, 4, "columns").ranges());
+  CHECK(Sharding(11, 4, "columns").shards_of(0) == std::vector<Range>{{0, 3}});
+}
+
+TEST_CASE("shards that can't be cut or dealt out are refused") {
+  CHECK(error_of([] { Sharding(7, 2, 8, "the outputs of layers.2"); })
+            .starts_with("cannot cut the outputs of layers.2 among 8 shards: wanted at least one "
+                         "column for each shard, found 7 columns; choose fewer shards"));
+  CHECK(error_of([] {
+          Sharding(16, 3, 8, "columns");
+        }).starts_with("cannot divide the shards among the ranks evenly"));
+}
+
 TEST_CASE("divide_exact divides or names the quantity and the caller") {
   CHECK(colonnade::divide_exact(12, 4, "heads") == 3);
   CHECK(colonnade::divide_exact(0, 4, "heads") == 0);

@@ -105,7 +105,7 @@ TEST_CASE("reports carry the schedule's learning rate") {
   ProcessGroup alone = ProcessGroup::self();
   const Run run(alone, {.batch = 5, .epochs = 5, .schedule = ScheduleKind::cosine, .warmup = 2});
   REQUIRE(run.steps.size() == 10);
-  const Schedule schedule{ScheduleKind::cosine, 2, 10};
+  const Schedule schedule{.kind = ScheduleKind::cosine, .warmup = 2, .steps = 10};
   for (const StepReport& report : run.steps) {
     CHECK(report.learning_rate == 1e-3 * schedule.factor(report.step - 1));
     CHECK(report.seconds > 0);

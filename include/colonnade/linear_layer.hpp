@@ -47,6 +47,8 @@ class LinearLayer {
   };
 
   virtual ~LinearLayer() = default;
+  LinearLayer(LinearLayer&&) = default;
+  LinearLayer& operator=(LinearLayer&&) = default;
 
   /// Collective. Which columns x and y have is the derived layer's to say.
   virtual Output forward(Tensor x, const ForwardContext& context = {}) const = 0;

@@ -39,7 +39,9 @@ void activate(Activation activation, Chunk& z, Chunk& y) {
           static_cast<Scalar>(std::numbers::inv_sqrtpi / std::numbers::sqrt2);
       const Chunk distribution = Scalar{0.5} * (1 + (z * sqrt_half).erf());
       y = z * distribution;
-      z = distribution + z * density_at_0 * (Scalar{-0.5} * z.square()).exp();
+      // Eigen's exp never falls below about 1e-308, its square does: s' far below zero is 0.
+      const Chunk root = (Scalar{-0.25} * z.square()).exp();
+      z = distribution + z * density_at_0 * root.square();
       return;
     }
   }

@@ -47,7 +47,7 @@ void linear_backward_weight(ConstMatrixView x, ConstMatrixView dz, MatrixView dw
   check_shape(dw, x.cols, dz.cols, "dw [k, m]");
   if (!shards.ranges.empty()) {
     check_weight_shards(shards, dw);
-    exact_backward_weight(x, dz, dw, shards);
+    exact_backward_weight(x, dz, dw);
     return;
   }
   matrix(dw).noalias() += matrix(x).transpose() * matrix(dz);

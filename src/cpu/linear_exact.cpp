@@ -1,201 +1,172 @@
-// Each output is cut into tiles whose sizes depend on its own shape only. A tile is one product on
-// one thread, for each of its shards: threads take tiles, and who takes which leaves no trace.
+// Exact products, all of one kind: the inner dimension is cut into leaves, the logical shards that
+// a sum runs over or just one; each leaf's product is a chain in order, and the leaves are added
+// along the tree. All operands are copied into panels; then threads take tiles of the output.
+// Neither the size of a tile nor who computes it can be told from the result.
 #include "cpu/linear_exact.hpp"
 
-#include <omp.h>
-
-#include <utility>
+#include <vector>
 
 #include "colonnade/tree_sum.hpp"
-#include "cpu/block_product.hpp"
-#include "cpu/eigen.hpp"
+#include "cpu/panels.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
 
 namespace {
 
-// Large enough that a product spends its time multiplying, small enough that the partial sums of a
-// tile stay in the second cache and that threads find several tiles.
-constexpr Index tile_rows = 256;
-constexpr Index tile_cols = 128;
+// What the innermost loops read again and again stays in the first two caches: a block of a tile's
+// rows and the tile's sums in the second, a block of a panel of columns in the first.
+constexpr Index tile_rows = 8 * panel_rows;
+constexpr Index tile_cols = 16 * panel_cols;
+constexpr Index inner_block = 256;
+constexpr Index tile_size = tile_rows * tile_cols;
+
+/// Columns are packed in groups of about as many elements, so that the panels of a large weight
+/// need little memory.
+constexpr Index packed_at_once = 2 * 1024 * 1024;
 
 /// Below this many multiplications the start of a parallel region costs more than it saves.
 constexpr Index parallel_products = 256 * 1024;
 
-/// The part of an output that is computed by itself.
-struct Region {
-  Range rows;
-  Range cols;
-};
-
-Range all(Index size) {
-  return {0, size};
+constexpr Index parts_of(Index size, Index part) {
+  return (size + part - 1) / part;
 }
 
-/// The cut of a region into tiles of nearly one size.
-class Tiles {
- public:
-  explicit Tiles(const Region& region)
-      : region_(region),
-        row_parts_((region.rows.size() + tile_rows - 1) / tile_rows),
-        col_parts_((region.cols.size() + tile_cols - 1) / tile_cols) {}
-
-  Index count() const { return row_parts_ * col_parts_; }
-  Region tile(Index i) const {
-    return {part(region_.rows, row_parts_, i % row_parts_),
-            part(region_.cols, col_parts_, i / row_parts_)};
-  }
-
- private:
-  static Range part(Range whole, Index parts, Index i) {
-    const Range range = shard_range(whole.size(), parts, i);
-    return {whole.begin + range.begin, whole.begin + range.end};
-  }
-
-  Region region_;
-  Index row_parts_;
-  Index col_parts_;
+/// One leaf's product, and how many sums of the stack it completes.
+struct Step {
+  Range inner;
+  Index joins;
 };
 
-/// Memory for `tiles` tiles, each at a 64-byte boundary. Each thread keeps its own from call to
-/// call, so that a training step allocates nothing after the first.
-Scalar* scratch_tiles(Index tiles) {
-  static thread_local Tensor kept;
-  if (kept.cols() < tiles) kept = Tensor(tile_rows * tile_cols, tiles);
+/// The tree as the steps that lead to its sum, in memory kept from call to call.
+std::span<const Step> tree_steps(std::span<const Range> leaves) {
+  static thread_local std::vector<Step> kept;
+  kept.clear();
+  sum_along_tree(
+      static_cast<Index>(leaves.size()),
+      [&](Index leaf) {
+        kept.push_back({leaves[static_cast<std::size_t>(leaf)], 0});
+      },
+      [&] { ++kept.back().joins; });
+  return kept;
+}
+
+/// Memory at a 64-byte boundary that a thread keeps from call to call: a training step allocates
+/// nothing after the first.
+Scalar* reserve(Tensor& kept, Index size) {
+  if (kept.size() < size) kept = Tensor(size, 1);
   return kept.data();
 }
 
-MatrixView tile_view(Scalar* scratch, const Region& tile) {
-  return {scratch, tile.rows.size(), tile.cols.size()};
+/// A tile of the output, its first row and column counted in panels of `rows` and `cols`.
+struct Tile {
+  const Scalar* row_panels;
+  const Scalar* col_panels;
+  Index rows;
+  Index cols;
+};
+
+/// The sum of all leaves' products, at `stack`, whose columns are tile_rows apart.
+void compute_tile(const Tile& tile, Index inner, std::span<const Step> steps, Scalar* stack) {
+  Scalar* top = stack;
+  for (const Step& step : steps) {
+    Index begin = step.inner.begin;
+    do {  // also once for an empty leaf, whose product is zero
+      const Index end = std::min(step.inner.end, begin + inner_block);
+      const bool last = end == step.inner.end;
+      for (Index j = 0; j < tile.cols; j += panel_cols) {
+        for (Index i = 0; i < tile.rows; i += panel_rows) {
+          multiply_panels(tile.row_panels + i * inner + begin * panel_rows,
+                          tile.col_panels + j * inner + begin * panel_cols, end - begin,
+                          {.top = top + j * tile_rows + i,
+                           .stride = tile_rows,
+                           .tile = tile_size,
+                           .resume = begin > step.inner.begin,
+                           .joins = last ? step.joins : 0});
+        }
+      }
+      begin = end;
+    } while (begin < step.inner.end);
+    top += (1 - step.joins) * tile_size;
+  }
 }
 
-/// Runs `work` on all threads of a team whose members each see one thread, so that no product
-/// starts threads of its own, whatever the size of the team.
-template <class Work>
-void on_threads(Index multiplications, Work&& work) {
-#pragma omp parallel if (multiplications >= parallel_products)
+enum class Store { assign, add };
+
+void store_tile(const Scalar* tile, Range rows, Range cols, Store store, MatrixView out) {
+  for (Index j = cols.begin; j < cols.end; ++j) {
+    const Scalar* const from = tile + (j - cols.begin) * tile_rows;
+    Scalar* const to = out.data + j * out.rows + rows.begin;
+    if (store == Store::assign) {
+      std::copy_n(from, rows.size(), to);
+    } else {
+      for (Index i = 0; i < rows.size(); ++i) to[i] += from[i];
+    }
+  }
+}
+
+/// out = a b, or out += a b once the product is complete.
+void exact_product(const Operand& a, const Operand& b, std::span<const Range> leaves, Store store,
+                   MatrixView out) {
+  const Index inner = a.cols;
+  const std::span<const Step> steps = tree_steps(leaves);
+  const Index stack_size = tree_stack_height(static_cast<Index>(leaves.size())) * tile_size;
+  const Index tiles_down = parts_of(out.rows, tile_rows);
+  const Index group = std::max<Index>(1, packed_at_once / (tile_cols * std::max<Index>(1, inner)));
+  const Index group_cols = std::min(group, parts_of(out.cols, tile_cols)) * tile_cols;
+  static thread_local Tensor kept_panels;
+  Scalar* const row_panels =
+      reserve(kept_panels, (parts_of(out.rows, panel_rows) * panel_rows + group_cols) * inner);
+  Scalar* const col_panels = row_panels + parts_of(out.rows, panel_rows) * panel_rows * inner;
+#pragma omp parallel if (out.size() * inner >= parallel_products)
   {
-    omp_set_num_threads(1);  // in this region's task, and gone with it
-    work();
-  }
-}
-
-template <class Store>
-void store_tile(ConstMatrixView tile, const Region& to, MatrixView out, Store&& store) {
-  for (Index j = 0; j < tile.cols; ++j) {
-    const Scalar* const from = tile.data + j * tile.rows;
-    Scalar* const column = out.data + (to.cols.begin + j) * out.rows + to.rows.begin;
-    for (Index i = 0; i < tile.rows; ++i) store(column[i], from[i]);
-  }
-}
-
-void assign(Scalar& to, Scalar from) {
-  to = from;
-}
-void add(Scalar& to, Scalar from) {
-  to += from;
-}
-
-/// Each shard has a region of the output to itself: out[region(s)] = a b. factors(rows, inner,
-/// cols) gives a and b for a part of the output.
-template <class Factors, class RegionOf, class Store>
-void separate_products(std::span<const Range> shards, Index inner, MatrixView out,
-                       Factors&& factors, RegionOf&& region_of, Store&& store) {
-  on_threads(out.size() * inner, [&] {
-    Scalar* const scratch = scratch_tiles(1);
-    for (const Range& shard : shards) {
-      const Tiles tiles(region_of(shard));
-#pragma omp for schedule(dynamic) nowait
-      for (Index i = 0; i < tiles.count(); ++i) {
-        const Region tile = tiles.tile(i);
-        const MatrixView product = tile_view(scratch, tile);
-        const auto [a, b] = factors(tile.rows, all(inner), tile.cols);
-        block_product(a, b, product);
-        store_tile(product, tile, out, store);
+    static thread_local Tensor kept_stack;
+    Scalar* const stack = reserve(kept_stack, stack_size);
+#pragma omp for schedule(static) nowait
+    for (Index row = 0; row < out.rows; row += packed_together) {
+      pack_rows(a, {row, std::min(out.rows, row + packed_together)}, row_panels + row * inner);
+    }
+    for (Index first = 0; first < out.cols; first += group_cols) {
+      const Index end = std::min(out.cols, first + group_cols);
+#pragma omp for schedule(static)
+      for (Index col = first; col < end; col += packed_together) {
+        pack_cols(b, {col, std::min(end, col + packed_together)},
+                  col_panels + (col - first) * inner);
+      }
+#pragma omp for schedule(dynamic)
+      for (Index i = 0; i < tiles_down * parts_of(end - first, tile_cols); ++i) {
+        const Index row = i % tiles_down * tile_rows;
+        const Index col = first + i / tiles_down * tile_cols;
+        const Range rows = {row, std::min(out.rows, row + tile_rows)};
+        const Range cols = {col, std::min(end, col + tile_cols)};
+        compute_tile({row_panels + row * inner, col_panels + (col - first) * inner, rows.size(),
+                      cols.size()},
+                     inner, steps, stack);
+        store_tile(stack, rows, cols, store, out);
       }
     }
-  });
-}
-
-/// Each shard is a part of the inner dimension: out = sum of the a b of the shards, along the tree.
-template <class Factors>
-void summed_products(std::span<const Range> shards, Index inner, MatrixView out,
-                     Factors&& factors) {
-  const Index count = static_cast<Index>(shards.size());
-  const Tiles tiles({all(out.rows), all(out.cols)});
-  on_threads(out.size() * inner, [&] {
-    Scalar* const scratch = scratch_tiles(tree_stack_height(count));
-#pragma omp for schedule(dynamic) nowait
-    for (Index i = 0; i < tiles.count(); ++i) {
-      const Region tile = tiles.tile(i);
-      Scalar* top = scratch;
-      sum_along_tree(
-          count,
-          [&](Index shard) {
-            const auto [a, b] =
-                factors(tile.rows, shards[static_cast<std::size_t>(shard)], tile.cols);
-            block_product(a, b, tile_view(top, tile));
-            top += tile_rows * tile_cols;
-          },
-          [&] {
-            top -= tile_rows * tile_cols;
-            const Index size = tile.rows.size() * tile.cols.size();
-            array(top - tile_rows * tile_cols, size) += array(top, size);
-          });
-      store_tile(tile_view(scratch, tile), tile, out, assign);
-    }
-  });
+  }
 }
 
 }  // namespace
 
 void exact_forward(ConstMatrixView x, ConstMatrixView w, MatrixView z, const WeightShards& shards) {
-  const auto factors = [=](Range rows, Range inner, Range cols) {
-    return std::pair{block(x, rows, inner), block(w, inner, cols)};
-  };
-  if (shards.axis == WeightShards::Axis::inputs) {
-    summed_products(shards.ranges, x.cols, z, factors);
-    return;
-  }
-  separate_products(
-      shards.ranges, x.cols, z, factors,
-      [=](Range shard) {
-        return Region{all(z.rows), shard};
-      },
-      assign);
+  const Range whole[] = {{0, x.cols}};
+  const bool summed = shards.axis == WeightShards::Axis::inputs;
+  exact_product(operand(x), operand(w), summed ? shards.ranges : whole, Store::assign, z);
 }
 
 void exact_backward_input(ConstMatrixView dz, ConstMatrixView w, MatrixView dx,
                           const WeightShards& shards) {
-  const auto factors = [=](Range rows, Range inner, Range cols) {
-    return std::pair{block(dz, rows, inner), transposed(block(w, cols, inner))};
-  };
-  if (shards.axis == WeightShards::Axis::outputs) {
-    summed_products(shards.ranges, dz.cols, dx, factors);
-    return;
-  }
-  separate_products(
-      shards.ranges, dz.cols, dx, factors,
-      [=](Range shard) {
-        return Region{all(dx.rows), shard};
-      },
-      assign);
+  const Range whole[] = {{0, dz.cols}};
+  const bool summed = shards.axis == WeightShards::Axis::outputs;
+  exact_product(operand(dz), transposed(w), summed ? shards.ranges : whole, Store::assign, dx);
 }
 
-void exact_backward_weight(ConstMatrixView x, ConstMatrixView dz, MatrixView dw,
-                           const WeightShards& shards) {
-  const auto factors = [=](Range rows, Range inner, Range cols) {
-    return std::pair{transposed(block(x, inner, rows)), block(dz, inner, cols)};
-  };
+void exact_backward_weight(ConstMatrixView x, ConstMatrixView dz, MatrixView dw) {
   // The product is complete before it is added: zero, then one batch's product, then another's, is
   // the tree of the two.
-  separate_products(
-      shards.ranges, x.rows, dw, factors,
-      [=](Range shard) {
-        return shards.axis == WeightShards::Axis::outputs ? Region{all(dw.rows), shard}
-                                                          : Region{shard, all(dw.cols)};
-      },
-      add);
+  const Range whole[] = {{0, x.rows}};
+  exact_product(transposed(x), operand(dz), whole, Store::add, dw);
 }
 
 }  // namespace colonnade::inline COLONNADE_PRECISION

@@ -1,4 +1,4 @@
-// The products of exact mode: shard by shard, each cut into tiles, sums over shards along the tree.
+// The products of exact mode, in which no element's bits depend on what else is computed.
 // linear.cpp has checked the shapes.
 #pragma once
 
@@ -9,7 +9,7 @@ namespace colonnade::inline COLONNADE_PRECISION {
 void exact_forward(ConstMatrixView x, ConstMatrixView w, MatrixView z, const WeightShards& shards);
 void exact_backward_input(ConstMatrixView dz, ConstMatrixView w, MatrixView dx,
                           const WeightShards& shards);
-void exact_backward_weight(ConstMatrixView x, ConstMatrixView dz, MatrixView dw,
-                           const WeightShards& shards);
+
+void exact_backward_weight(ConstMatrixView x, ConstMatrixView dz, MatrixView dw);
 
 }  // namespace colonnade::inline COLONNADE_PRECISION

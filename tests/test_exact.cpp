@@ -1,0 +1,146 @@
+// Exact mode keeps its promise: the same bits for every number of ranks that divides the shards and
+// the row blocks, for every number of threads, with recomputing, dropout, clipping and moments cut.
+#include <omp.h>
+
+#include <cstring>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "colonnade/spawn.hpp"
+#include "harness.hpp"
+#include "training_job.hpp"
+
+using namespace colonnade;
+using harness::JobOptions;
+using harness::TrainingJob;
+
+namespace {
+
+constexpr Index shards = 8, row_blocks = 4;
+
+bool same_bits(ConstMatrixView a, ConstMatrixView b) {
+  const auto bytes = static_cast<std::size_t>(a.size()) * sizeof(Scalar);
+  return a.rows == b.rows && a.cols == b.cols && std::memcmp(a.data, b.data, bytes) == 0;
+}
+
+JobOptions exact_job(MeshShape mesh, Layout layout, LossKind loss) {
+  return {.model = {.widths = {13, 37, 24, 19, 10},
+                    .seed = 5,
+                    .layout = layout,
+                    .dropout = 0.1,
+                    .shards = shards},
+          .loss = {.kind = loss, .label_smoothing = loss == LossKind::cross_entropy ? 0.1 : 0},
+          .mesh = mesh,
+          .clip = 0.05,
+          .row_blocks = row_blocks};
+}
+
+/// What a rank's parameters are after some steps, and the losses and norms on the way.
+struct Outcome {
+  std::vector<double> numbers;
+  std::vector<Tensor> values;
+};
+
+Outcome run(TrainingJob& job) {
+  Outcome outcome;
+  for (int step = 0; step < 5; ++step) {
+    const StepResult result = job.step(step == 3 ? 3 : 29);  // with empty row blocks
+    outcome.numbers.push_back(result.loss);
+    outcome.numbers.push_back(*result.gradient_norm);
+  }
+  for (const Parameter* parameter : job.model().parameters()) {
+    outcome.values.push_back(parameter->value.clone());
+  }
+  return outcome;
+}
+
+/// Holds a job on a mesh to the same job on one rank, bit by bit.
+void check_bits(ProcessGroup& world, const JobOptions& options, const Outcome& want) {
+  CAPTURE(options.mesh.dp);
+  CAPTURE(options.mesh.tp);
+  TrainingJob job(world, options);
+  const Outcome got = run(job);
+  CHECK(got.numbers == want.numbers);
+  for (std::size_t i = 0; i < got.values.size(); ++i) {
+    const Parameter& part = *job.model().parameters()[i];
+    CAPTURE(part.name);
+    CHECK(same_bits(got.values[i], block_of(want.values[i], part)));
+  }
+}
+
+Outcome run_on_one_rank(JobOptions options) {
+  options.mesh = {1, 1};
+  ProcessGroup alone = ProcessGroup::self();
+  TrainingJob job(alone, options);
+  return run(job);
+}
+
+}  // namespace
+
+RANKS_TEST_CASE("exact mode has the same bits on every mesh", "1 2 4 8") {
+  for (const Layout layout : {Layout::gather, Layout::pair}) {
+    for (const LossKind loss : {LossKind::mean_square, LossKind::cross_entropy}) {
+      CAPTURE(to_string(layout));
+      CAPTURE(to_string(loss));
+      const Outcome want = run_on_one_rank(exact_job({1, 1}, layout, loss));
+      for (const MeshShape mesh : harness::meshes(world.size())) {
+        if (row_blocks % mesh.dp != 0) continue;
+        JobOptions options = exact_job(mesh, layout, loss);
+        check_bits(world, options, want);
+        options.zero1 = true;
+        options.model.recompute = true;
+        check_bits(world, options, want);
+      }
+    }
+  }
+}
+
+TEST_CASE("exact mode has the same bits for every number of threads") {
+  const int before = omp_get_max_threads();
+  for (const Layout layout : {Layout::gather, Layout::pair}) {
+    // Wide enough for the ops to use threads.
+    JobOptions options = exact_job({1, 1}, layout, LossKind::mean_square);
+    options.model.widths = {200, 300, 500, 40};
+    omp_set_num_threads(1);
+    const Outcome want = run_on_one_rank(options);
+    for (const int threads : {2, 3}) {
+      omp_set_num_threads(threads);
+      const Outcome got = run_on_one_rank(options);
+      CHECK(got.numbers == want.numbers);
+      for (std::size_t i = 0; i < got.values.size(); ++i) {
+        CHECK(same_bits(got.values[i], want.values[i]));
+      }
+    }
+  }
+  omp_set_num_threads(before);
+}
+
+TEST_CASE("exact mode and fast mode are the same training up to rounding") {
+  JobOptions exact = exact_job({1, 1}, Layout::pair, LossKind::cross_entropy);
+  JobOptions fast = exact;
+  fast.model.shards = 0;
+  fast.row_blocks = 0;
+  const Outcome a = run_on_one_rank(exact), b = run_on_one_rank(fast);
+  for (std::size_t i = 0; i < a.values.size(); ++i) {
+    CHECK(harness::distance(a.values[i], b.values[i]) <= (harness::is_double ? 1e-10 : 2e-3));
+  }
+  // Else the comparisons above would hold of any mode.
+  bool differ = false;
+  for (std::size_t i = 0; i < a.values.size(); ++i) {
+    differ = differ || !same_bits(a.values[i], b.values[i]);
+  }
+  CHECK(differ);
+}
+
+TEST_CASE("layers that are narrower than their shards are refused by name") {
+  ProcessGroup alone = ProcessGroup::self();
+  const auto error = [&](const std::vector<Index>& widths, Layout layout) {
+    return harness::error_of(
+        [&] { Mlp model(alone, {.widths = widths, .layout = layout, .shards = 8}); });
+  };
+  CHECK(error({20, 7, 20}, Layout::gather).find("the outputs of layers.0 among 8 shards") !=
+        std::string::npos);
+  CHECK(error({20, 30, 7}, Layout::gather).find("the outputs of layers.1") != std::string::npos);
+  CHECK(error({20, 30, 7}, Layout::pair) == "");  // nothing cuts these 7
+}

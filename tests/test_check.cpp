@@ -4,6 +4,7 @@
 
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "check_tally.hpp"
@@ -24,7 +25,7 @@ CheckedJob job_on(int ranks, Layout layout, LossKind loss) {
                   .loss = {.kind = loss, .label_smoothing = sharded ? 0.1 : 0},
                   .mesh = {.dp = dp, .tp = ranks / dp},
                   .scalar_bytes = 8},
-          .trainer = {.batch = 7, .epochs = 0, .steps = 4},
+          .trainer = {.batch = 7, .epochs = 0, .steps = 3},
           .samples = 1};
 }
 
@@ -61,21 +62,9 @@ void check_holds(const std::vector<CheckLine>& lines) {
 
 }  // namespace
 
-RANKS_TEST_CASE("all checks of a right job hold, in either layout, with either loss", "1 2 3 4") {
-  for (const Layout layout : {Layout::gather, Layout::pair})
-    for (const LossKind loss : {LossKind::mean_square, LossKind::cross_entropy})
-      check_holds(check_job(world, job_on(world.size(), layout, loss)));
-}
-
-RANKS_TEST_CASE("all checks hold with dropout, micro-batches, clipping and cut moments",
-                "1 2 3 4") {
-  check_holds(check_job(world, elaborate_job_on(world.size())));
-}
-
-RANKS_TEST_CASE("all checks hold in exact mode, its own in both precisions", "1 2 4") {
+RANKS_TEST_CASE("exact mode has the bits of one rank, in both precisions", "1 2 4") {
   for (const Layout layout : {Layout::gather, Layout::pair}) {
     const CheckedJob checked = exact_job_on(world.size(), layout);
-    check_holds(check_job(world, checked));
     check_holds({check_exact_bits(world, checked), check_exact_bits_in_double(world, checked)});
   }
 }
@@ -109,7 +98,26 @@ RANKS_TEST_CASE("a line is of all ranks: the largest error, NaN before all, and 
   CHECK(nan.farthest == "there, rank " + std::to_string(last));
 }
 
+// check_job is the same code in either program; once is enough.
 #ifdef COLONNADE_DOUBLE
+
+RANKS_TEST_CASE("all checks of a right job hold, in either layout, with either loss", "1 2 3 4") {
+  // The fourth combination is that of the next test.
+  for (const auto& [layout, loss] : {std::pair(Layout::gather, LossKind::mean_square),
+                                     std::pair(Layout::gather, LossKind::cross_entropy),
+                                     std::pair(Layout::pair, LossKind::mean_square)}) {
+    check_holds(check_job(world, job_on(world.size(), layout, loss)));
+  }
+}
+
+RANKS_TEST_CASE("all checks hold with dropout, micro-batches, clipping and cut moments",
+                "1 2 3 4") {
+  check_holds(check_job(world, elaborate_job_on(world.size())));
+}
+
+RANKS_TEST_CASE("all checks hold in exact mode", "1 2 4") {
+  check_holds(check_job(world, exact_job_on(world.size(), Layout::pair)));
+}
 
 RANKS_TEST_CASE("central differences find one wrong element, on one rank", "1 2 4") {
   CheckedJob checked = job_on(world.size(), Layout::pair, LossKind::mean_square);

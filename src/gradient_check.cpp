@@ -8,21 +8,18 @@
 
 namespace colonnade::inline COLONNADE_PRECISION {
 
-namespace {
-
-/// The step for an element of this value: cbrt(eps), scaled up for large ones, and such that
-/// value + step - value is the step exactly.
-double difference_step(Scalar value) {
-  const double step = std::cbrt(static_cast<double>(std::numeric_limits<Scalar>::epsilon())) *
+double difference_step(Scalar value, double scale) {
+  const double step = scale *
+                      std::cbrt(static_cast<double>(std::numeric_limits<Scalar>::epsilon())) *
                       std::max(1.0, std::abs(static_cast<double>(value)));
   const volatile Scalar shifted = static_cast<Scalar>(value + step);
   return static_cast<double>(shifted) - static_cast<double>(value);
 }
 
-/// The central difference by one element, which this rank changes if `owner`.
-double central_difference(Scalar* element, bool owner, const std::function<double()>& loss) {
+double central_difference(Scalar* element, bool owner, const std::function<double()>& loss,
+                          double step_scale) {
   const Scalar value = owner ? *element : Scalar{0};
-  const double step = difference_step(value);
+  const double step = difference_step(value, step_scale);
   if (owner) *element = static_cast<Scalar>(value + step);
   const double above = loss();
   if (owner) *element = static_cast<Scalar>(value - step);
@@ -30,8 +27,6 @@ double central_difference(Scalar* element, bool owner, const std::function<doubl
   if (owner) *element = value;
   return (above - below) / (2 * step);
 }
-
-}  // namespace
 
 std::string GradientError::text() const {
   char line[160];

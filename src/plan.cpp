@@ -21,9 +21,10 @@ struct LayerShape {
   bool keeps_derivative;      // s' isn't 1
 };
 
-/// How a rank's share of n features is found: by logical shards in exact mode.
-Index own_part(const Job& job, Index n, int tp_rank) {
-  return Sharding(n, job.mesh.tp, job.model.shards, "features").range(tp_rank).size();
+/// How a rank's share of n features is found: by logical shards in exact mode. `what` names them in
+/// the error if they are too few, as the layers do.
+Index own_part(const Job& job, Index n, int tp_rank, const std::string& what) {
+  return Sharding(n, job.mesh.tp, job.model.shards, what).range(tp_rank).size();
 }
 
 std::vector<LayerShape> layers_of(const Job& job, int tp_rank) {
@@ -38,8 +39,10 @@ std::vector<LayerShape> layers_of(const Job& job, int tp_rank) {
     layer.in = model.widths[i];
     layer.out = model.widths[i + 1];
     const bool column_output = !row || (last && model.shard_output);
-    layer.own_in = row ? own_part(job, layer.in, tp_rank) : layer.in;
-    layer.own_out = column_output ? own_part(job, layer.out, tp_rank) : layer.out;
+    layer.own_in = row ? own_part(job, layer.in, tp_rank, "the inputs of " + layer.name) : layer.in;
+    layer.own_out = column_output
+                        ? own_part(job, layer.out, tp_rank, "the outputs of " + layer.name)
+                        : layer.out;
     layer.weights = row ? layer.own_in * layer.out : layer.in * layer.own_out;
     layer.biases = model.bias ? layer.own_out : 0;
     layer.replicated_bias = !column_output;
@@ -104,7 +107,7 @@ void add_micro_batch(Ledger& tp, const Job& job, const LayerShape& layer, int tp
   if (layer.scatters_output) tp.all_gather(layer.name, layer.own_out * row_bytes);
   if (layer.scatters_dx) {
     tp.reduce_scatter(layer.name, layer.in * row_bytes,
-                      own_part(job, layer.in, tp_rank) * row_bytes);
+                      own_part(job, layer.in, tp_rank, "the inputs of " + layer.name) * row_bytes);
   }
   if (layer.sums_dx) tp.all_reduce(layer.name, layer.in * row_bytes);
 }
@@ -120,6 +123,11 @@ void add_gradient(Ledger& dp, const Job& job, const LayerShape& layer, int dp_ra
 }
 
 }  // namespace
+
+GradientSum gradient_sum(const Job& job) {
+  if (job.model.shards > 0) return GradientSum::exact;
+  return job.zero1 ? GradientSum::own_run : GradientSum::everywhere;
+}
 
 std::vector<LedgerLine> predict_traffic(const Job& job, int tp_rank, int dp_rank,
                                         std::span<const Range> micro_batches) {
@@ -235,8 +243,9 @@ MemoryPlan predict_memory(const Job& job, int tp_rank, int dp_rank, Index rows) 
     features += static_cast<double>(layer.own_in);
     if (layer.keeps_derivative && !model.recompute) features += static_cast<double>(layer.own_out);
   }
-  features += static_cast<double>(model.shard_output ? own_part(job, model.widths.back(), tp_rank)
-                                                     : model.widths.back());
+  features += static_cast<double>(model.shard_output
+                                      ? own_part(job, model.widths.back(), tp_rank, "the output")
+                                      : model.widths.back());
   plan.gradients = plan.parameters;
   plan.activations = bytes(features * static_cast<double>(rows));
   return plan;

@@ -86,8 +86,7 @@ void TrainingStep::join_gradients_along_tree() {
   }
 }
 
-StepResult TrainingStep::finish(double factor) {
-  StepResult result;
+double TrainingStep::sum() {
   double sum = tree_sum(loss_sums_);
   if (data_parallel_ != nullptr) {
     data_parallel_->finish();
@@ -95,7 +94,12 @@ StepResult TrainingStep::finish(double factor) {
     const AccountScope charge = group.charge(group.account("loss"));
     sum = group.all_reduce(sum, Reduction::sum, exact() ? SumOrder::tree : SumOrder::any);
   }
-  result.loss = loss_->mean(sum, rows_);
+  return loss_->mean(sum, rows_);
+}
+
+StepResult TrainingStep::finish(double factor) {
+  StepResult result;
+  result.loss = sum();
   require_finite(result.loss, "loss");
   double scale = 1;
   if (clip_ > 0) {

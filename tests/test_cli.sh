@@ -73,6 +73,23 @@ prints "the demo needs no mpiexec" "the gradients are right" "$COLONNADE" demo
 prints "the demo takes other sizes" "3x10\[" on 3 demo --batch 3 --width 10 --layers 2 --lr 0.01 --seed 5
 
 for ranks in 1 2 3; do
+  prints "a check on $ranks ranks" "^mesh dp=1, tp=$ranks: all 6 checks hold$" \
+    on $ranks check --threads 1 --widths 4,7,5,3
+done
+prints "a check of a mesh on processes" "^mesh dp=2, tp=2: all 8 checks hold$" \
+  on 4 check --threads 1 --widths 4,8,8 --mesh dp=2,tp=2 --layout pair --loss cross-entropy --exact \
+  --row-blocks 2 --samples 1 --steps 2
+prints "a check of exact mode on threads" "^exact: .* in float .* ok$" \
+  "$COLONNADE" check --ranks 4 --mesh dp=2,tp=2 --widths 5,16,9,8 --layout pair --loss cross-entropy \
+  --exact --row-blocks 2
+prints "a check without exact mode says how to ask for it" "^exact: .* left out; --exact" \
+  "$COLONNADE" check --ranks 2 --widths 5,3
+prints "a check with all other options" "all 6 checks hold" \
+  "$COLONNADE" check --ranks 6 --mesh dp=3,tp=2 --widths 5,9,7,6 --layout gather --loss cross-entropy \
+  --label-smoothing 0.1 --activation relu --dropout 0.2 --no-bias --activate-last --recompute --zero1 \
+  --accumulate 2 --clip 0.1 --batch 9 --steps 3 --samples 2 --seed 4 --threads 1 --no-bind
+
+for ranks in 1 2 3; do
   prints "training on images, $ranks ranks" "test accuracy" on $ranks "${folder[@]}" --batch 4 --epochs 2
 done
 prints "regression on matrices" "^samples/s" on 2 "${matrices[@]}" --steps 5 --batch 4
@@ -137,8 +154,8 @@ prints "the command line wins over the file" "step 2/2" on 2 train mlp --config 
 
 # --- What is refused: one line from one rank, and every rank ends with an error ------------------------
 
-refuses "no command" "no command: wanted train, demo or info;" on 2
-refuses "an unknown command" "no such command: wanted train, demo or info, found 'fly'" on 2 fly
+refuses "no command" "no command: wanted train, check, demo or info;" on 2
+refuses "an unknown command" "no such command: wanted train, check, demo or info, found 'fly'" on 2 fly
 refuses "half a command" "no command: wanted mlp; see 'colonnade train --help'" on 2 train
 refuses "an unknown option" "unknown argument: --bogus" on 2 train mlp --bogus
 refuses "batch 0" "--batch: wanted a whole number from 1 .*, found '0'" on 2 "${folder[@]}" --batch 0
@@ -156,6 +173,22 @@ refuses "another activation" "--activation: wanted .* or .*'gelu'" on 2 "${folde
 refuses "another schedule" "--schedule: wanted .* or .*'linear'" on 2 "${folder[@]}" --schedule linear
 refuses "a seed below 0" "--seed" on 2 "${folder[@]}" --seed -1
 refuses "0 threads" "--threads" on 2 "${folder[@]}" --threads 0
+refuses "a check without widths" "--widths must name the layers" on 2 check
+refuses "a check with an option of training" "unknown argument: --lr" on 2 check --widths 4,3 --lr 0.1
+refuses "a check with 0 samples" "--samples: wanted a whole number from 1" on 2 check --widths 4,3 --samples 0
+refuses "a check on a mesh of other ranks" "mesh" on 2 check --widths 4,3 --mesh dp=2,tp=2
+refuses "a check of micro-batches in exact mode" "--accumulate doesn't go with --exact" \
+  on 2 check --widths 8,8 --exact --accumulate 2
+refuses "a check of shards without exact mode" "--shards goes with --exact only" \
+  on 2 check --widths 8,8 --shards 2
+refuses "a check of more ranks than columns" "cannot cut the outputs of layers.0 among 4 ranks" \
+  on 4 check --widths 4,3
+refuses "a check that would take hours" "check of this size would take long.*--samples" \
+  on 2 check --widths 784,1024,10 --samples 1000000000
+refuses "a check larger than the machine" "need more memory than node" \
+  on 2 check --widths 4,100000,100000,3 --batch 1 --steps 1 --samples 1
+refuses "a check larger than the machine, on threads" "need more memory than node" \
+  "$COLONNADE" check --ranks 2 --widths 4,100000,100000,3 --batch 1 --steps 1 --samples 1
 refuses "no data" "either --data DIR or both" on 2 "${mlp[@]}" --widths 4,3
 refuses "two kinds of data" "either --data DIR or both" on 2 "${folder[@]}" --inputs "$scratch/x.npy"
 refuses "inputs without targets" "either --data" on 2 "${mlp[@]}" --inputs "$scratch/x.npy" --widths 3,2

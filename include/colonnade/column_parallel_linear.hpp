@@ -35,6 +35,10 @@ class ColumnParallelLinear final : public LinearLayer {
   /// says.
   Tensor backward(Cache cache, Tensor dy) override;
 
+  bool gathers_output() const { return gather_output_; }
+  InputGradient input_gradient() const { return input_gradient_; }
+  /// Of x and dX; in one part unless dX is cut.
+  const Sharding& input_cut() const { return input_cut_; }
   const Sharding& output_cut() const { return output_cut_; }
 
  private:

@@ -42,6 +42,16 @@ GradientError gradient_error(ConstMatrixView got, ConstMatrixView want, double s
 /// Collective.
 double largest_error(ProcessGroup& group, double error);
 
+/// The step of a central difference by an element of this value: cbrt(eps), scaled up for large
+/// values, times `scale`, and such that value + step - value is the step exactly.
+double difference_step(Scalar value, double scale = 1);
+
+/// The central difference of L by one element, which this rank changes and puts back if `owner`.
+/// Where `loss` is collective, all ranks call it together; what others than owners get means
+/// nothing.
+double central_difference(Scalar* element, bool owner, const std::function<double()>& loss,
+                          double step_scale = 1);
+
 /// dL/dx for each element of x, which is changed and put back. `loss` evaluates L at the present x.
 Tensor numerical_gradient(MatrixView x, const std::function<double()>& loss);
 

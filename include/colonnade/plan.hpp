@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "colonnade/data_parallel.hpp"
 #include "colonnade/loss.hpp"
 #include "colonnade/mesh.hpp"
 #include "colonnade/mlp.hpp"
@@ -22,6 +23,9 @@ struct Job {
   double clip = 0;
   Index scalar_bytes = 4;
 };
+
+/// How gradients are summed over the job's data-parallel ranks.
+GradientSum gradient_sum(const Job& job);
 
 /// One kind of collective of one group, and who asks for it: a layer, the loss, the norm of the
 /// gradients, the update.

@@ -30,6 +30,7 @@ class RowParallelLinear final : public LinearLayer {
   /// message.
   Tensor backward(Cache cache, Tensor dy) override;
 
+  bool shards_output() const { return shard_output_; }
   const Sharding& input_cut() const { return input_cut_; }
   const Sharding& output_cut() const { return output_cut_; }
 

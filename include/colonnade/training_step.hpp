@@ -27,8 +27,8 @@ std::vector<Range> micro_batches(Index rows, int dp_size, int dp_rank, Index acc
 
 inline namespace COLONNADE_PRECISION {
 
-/// Usage: begin(), add() for each micro-batch, finish(). All are collective, over the model's group
-/// and over the data-parallel ranks.
+/// Usage: begin(), add() for each micro-batch, finish(); or sum() in the place of finish() for the
+/// gradients alone. All are collective, over the model's group and over the data-parallel ranks.
 class TrainingStep {
  public:
   /// All must outlive it; `data_parallel` is null where there is one such rank. `clip` bounds the
@@ -45,8 +45,13 @@ class TrainingStep {
   /// micro-batches are added along the tree, else one after the other.
   void add(Tensor x, ConstMatrixView t, Index first_row);
 
-  /// Clips, updates the parameters at `factor` times the learning rate. A loss or a norm that is
-  /// not finite is an agreed error, since all ranks see the same one, and nothing is updated.
+  /// The loss of the whole batch, whose gradients are now those of the optimizer, before clipping:
+  /// summed over data-parallel ranks, as DataParallel::finish says. Nothing is updated.
+  double sum();
+
+  /// sum(), then clips, and updates the parameters at `factor` times the learning rate. A loss or a
+  /// norm that is not finite is an agreed error, since all ranks see the same one, and nothing is
+  /// updated.
   StepResult finish(double factor = 1);
 
  private:

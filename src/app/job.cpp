@@ -1,8 +1,14 @@
 #include "app/job.hpp"
 
+#include <unistd.h>
+
 #include <bit>
+#include <cstdio>
 #include <string>
 #include <utility>
+
+#include "colonnade/backend.hpp"
+#include "colonnade/render.hpp"
 
 namespace colonnade::app {
 
@@ -42,6 +48,12 @@ void resolve_exact_mode(const ParallelOptions& parallel, Job& job, TrainerOption
   }
 }
 
+void check_widths(const std::vector<Index>& widths) {
+  if (widths.size() >= 2) return;
+  throw Error("--widths must name the layers", {.wanted = "two widths at least, as in 784,1024,10",
+                                                .found = std::to_string(widths.size())});
+}
+
 void check_goes_with(bool given, const std::string& option, bool other, const std::string& with) {
   if (given && !other) throw Error(option + " goes with " + with + " only");
 }
@@ -50,6 +62,7 @@ void check_goes_with(bool given, const std::string& option, bool other, const st
 
 Job resolve_job(MlpOptions model, const LossOptions& loss, const ParallelOptions& parallel,
                 TrainerOptions& trainer, int world_size) {
+  check_widths(model.widths);
   check_goes_with(parallel.shards > 0, "--shards", parallel.exact, "--exact");
   check_goes_with(parallel.row_blocks > 0, "--row-blocks", parallel.exact, "--exact");
   check_goes_with(loss.label_smoothing > 0, "--label-smoothing",
@@ -68,9 +81,27 @@ Job resolve_job(MlpOptions model, const LossOptions& loss, const ParallelOptions
   return job;
 }
 
-GradientSum gradient_sum(const Job& job) {
-  if (job.model.shards > 0) return GradientSum::exact;
-  return job.zero1 ? GradientSum::own_run : GradientSum::everywhere;
+std::vector<Range> full_batch(const Job& job, const TrainerOptions& trainer, int dp_rank) {
+  return micro_batches(trainer.batch, job.mesh.dp, dp_rank, trainer.accumulate, trainer.row_blocks);
+}
+
+void check_memory(double bytes_a_rank, const Device& device) {
+  const double needed = bytes_a_rank * device.node_size;
+  const double present =
+      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  if (needed <= present) return;
+  throw Error("--widths and --batch need more memory than node " + device.host + " has",
+              {.wanted = "at most " + render_bytes(present),
+               .found = render_bytes(needed) + " for its ranks",
+               .hint = "use more nodes, narrower layers or a smaller batch"});
+}
+
+void print_devices(ProcessGroup& world, const Device& device) {
+  const std::vector<std::string> devices = gather_text(world, describe(device, world.rank()));
+  if (world.rank() != 0) return;
+  std::printf("%s\n", backend_description().c_str());
+  for (const std::string& line : devices) std::printf("%s\n", line.c_str());
+  std::fflush(stdout);
 }
 
 }  // namespace colonnade::app

@@ -1,7 +1,10 @@
 // From options to the job that they ask for on the ranks at hand.
 #pragma once
 
+#include <vector>
+
 #include "app/options.hpp"
+#include "colonnade/device.hpp"
 #include "colonnade/plan.hpp"
 #include "colonnade/trainer.hpp"
 
@@ -12,7 +15,14 @@ namespace colonnade::app {
 Job resolve_job(MlpOptions model, const LossOptions& loss, const ParallelOptions& parallel,
                 TrainerOptions& trainer, int world_size);
 
-/// How gradients are summed over the job's data-parallel ranks.
-GradientSum gradient_sum(const Job& job);
+/// The micro-batches that this rank makes of a full batch.
+std::vector<Range> full_batch(const Job& job, const TrainerOptions& trainer, int dp_rank);
+
+/// Refuses a run that this node's memory can't hold before a page of it is touched: else the system
+/// ends the job in the middle, without a word.
+void check_memory(double bytes_a_rank, const Device& device);
+
+/// Backend, and cores and threads of each rank, from rank 0. Collective.
+void print_devices(ProcessGroup& world, const Device& device);
 
 }  // namespace colonnade::app

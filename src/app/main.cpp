@@ -27,6 +27,8 @@ int run_command(ProcessGroup& world, const app::CommandLine& line) {
   switch (line.command) {
     case app::Command::train_mlp:
       return app::run_train_mlp(world, device, line.train);
+    case app::Command::check:
+      return app::run_check(world, device, line.check);
     case app::Command::demo:
       return app::run_demo(world, device, line.demo);
     default:

@@ -50,6 +50,10 @@ class Parser {
     add_train_options(*train_mlp_, line.train);
     add_device_options(*train_mlp_, line);
 
+    check_ = app_.add_subcommand("check", "prove a job on these ranks: gradients, sums, messages");
+    add_check_options(*check_, line.check);
+    add_device_options(*check_, line);
+
     demo_ = app_.add_subcommand("demo", "the smallest tensor-parallel job; proves its gradients");
     add_demo_options(*demo_, line.demo);
     add_device_options(*demo_, line);
@@ -87,6 +91,7 @@ class Parser {
 
   Command command() const {
     if (train_mlp_->parsed()) return Command::train_mlp;
+    if (check_->parsed()) return Command::check;
     if (demo_->parsed()) return Command::demo;
     return Command::info;
   }
@@ -94,6 +99,17 @@ class Parser {
   CLI::App& train_mlp() { return *train_mlp_; }
 
  private:
+  static void add_check_options(CLI::App& command, CheckOptions& check) {
+    add_model_options(command, check.model);
+    add_loss_options(command, check.loss);
+    add_parallel_options(command, check.model, check.parallel);
+    add_step_options(command, check.trainer);
+    command.add_option("--steps", check.trainer.steps, "optimizer steps to compare")
+        ->transform(whole_number(1, 1000));
+    command.add_option("--samples", check.samples, "elements of each shard to differentiate by")
+        ->transform(whole_number(1, largest));
+  }
+
   static void add_demo_options(CLI::App& command, DemoOptions& demo) {
     command.add_option("--batch", demo.batch, "rows")->transform(whole_number(1, 1 << 20));
     command.add_option("--width", demo.width, "features of each layer")
@@ -141,6 +157,7 @@ class Parser {
 
   CLI::App app_;
   CLI::App* train_mlp_;
+  CLI::App* check_;
   CLI::App* demo_;
   CLI::App* info_;
 };
@@ -169,6 +186,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
     return line;
   }
   line.command = parser.command();
+  line.check.trainer.seed = line.check.model.seed;
   if (line.command != Command::train_mlp) return line;
 
   bool epochs_given = parser.train_mlp().count("--epochs") > 0;

@@ -51,12 +51,22 @@ struct DemoOptions {
   std::uint64_t seed = 0;
 };
 
-enum class Command { print, train_mlp, demo, info };
+/// A batch of 7 cannot be cut evenly, so that a mean of means would show.
+struct CheckOptions {
+  MlpOptions model;
+  LossOptions loss;
+  TrainerOptions trainer = {.batch = 7, .epochs = 0, .steps = 5};
+  ParallelOptions parallel;
+  Index samples = 3;
+};
+
+enum class Command { print, train_mlp, check, demo, info };
 
 struct CommandLine {
   Command command = Command::print;
   std::string text;  // of Command::print: help, or the version
   TrainOptions train;
+  CheckOptions check;
   DemoOptions demo;
   DeviceOptions device;
   int ranks = 0;  // as threads of this process; 0 for the ranks that mpiexec started

@@ -46,14 +46,6 @@ void check_data_options(const TrainOptions& options) {
   }
 }
 
-void check_widths(const TrainOptions& options) {
-  if (options.model.widths.size() < 2) {
-    throw Error("--widths must name the layers",
-                {.wanted = "two widths at least, as in 784,1024,10",
-                 .found = std::to_string(options.model.widths.size())});
-  }
-}
-
 void check_width(const char* which, Index width, Index data, const std::string& source) {
   if (width == data) return;
   throw Error("--widths doesn't fit the data in " + source,
@@ -121,33 +113,6 @@ void check_outputs(const TrainOptions& options) {
     check_writable(path);
     taken.emplace_back(option, path);
   }
-}
-
-/// The micro-batches that this rank makes of a full batch.
-std::vector<Range> full_batch(const Job& job, const TrainerOptions& trainer, int dp_rank) {
-  return micro_batches(trainer.batch, job.mesh.dp, dp_rank, trainer.accumulate, trainer.row_blocks);
-}
-
-/// Refuses a run that this node's memory can't hold before a page of it is touched: else the system
-/// ends the job in the middle, without a word.
-void check_memory(const Job& job, const TrainerOptions& trainer, const Device& device) {
-  const Index rows = full_batch(job, trainer, 0).front().size();  // of the largest
-  const double needed = predict_memory(job, 0, 0, rows).total() * device.node_size;
-  const double present =
-      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
-  if (needed <= present) return;
-  throw Error("--widths and --batch need more memory than node " + device.host + " has",
-              {.wanted = "at most " + render_bytes(present),
-               .found = render_bytes(needed) + " for its ranks",
-               .hint = "use more nodes, narrower layers or a smaller batch"});
-}
-
-void print_devices(ProcessGroup& world, const Device& device) {
-  const std::vector<std::string> devices = gather_text(world, describe(device, world.rank()));
-  if (world.rank() != 0) return;
-  std::printf("%s\n", backend_description().c_str());
-  for (const std::string& line : devices) std::printf("%s\n", line.c_str());
-  std::fflush(stdout);
 }
 
 /// `model: 1,863,690 parameters, cut over 4 ranks, in 2 copies`
@@ -243,9 +208,11 @@ int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions&
   Job job;
   Data data;
   collectively(world, [&] {
-    check_widths(options);
     job = resolve_job(options.model, options.loss, options.parallel, trainer_options, world.size());
-    if (!options.dry_run) check_memory(job, trainer_options, device);
+    if (!options.dry_run) {
+      const Index rows = full_batch(job, trainer_options, 0).front().size();  // of the largest
+      check_memory(predict_memory(job, 0, 0, rows).total(), device);
+    }
   });
   print_devices(world, device);
   if (options.dry_run) {

@@ -20,8 +20,6 @@ void add_data_options(CLI::App& command, TrainOptions& train) {
 }
 
 void add_trainer_options(CLI::App& command, TrainerOptions& trainer) {
-  command.add_option("--batch", trainer.batch, "samples in a step")
-      ->transform(whole_number(1, largest_size));
   command
       .add_option("--epochs", trainer.epochs,
                   "passes over the data (default: 1, or what --steps takes)")
@@ -44,15 +42,6 @@ void add_trainer_options(CLI::App& command, TrainerOptions& trainer) {
       .add_option("--decay", trainer.decay,
                   "steps in which warmup-stable-decay falls (default: a fifth of all)")
       ->transform(whole_number(1, largest))
-      ->default_str("");
-  command
-      .add_option("--accumulate", trainer.accumulate,
-                  "micro-batches that a batch is cut into, one after the other")
-      ->transform(whole_number(1, largest_size));
-  command
-      .add_option("--clip", trainer.clip,
-                  "largest norm of all gradients together (default: unbounded)")
-      ->check(real_number(smallest_real, largest_real))
       ->default_str("");
   command.add_flag("--shuffle,!--no-shuffle", trainer.shuffle,
                    "another order each epoch, keyed by (seed, epoch) (default: yes)");
@@ -161,11 +150,26 @@ void add_parallel_options(CLI::App& command, MlpOptions& model, ParallelOptions&
                    "keep layer inputs alone and compute the rest again in backward");
 }
 
+void add_step_options(CLI::App& command, TrainerOptions& trainer) {
+  command.add_option("--batch", trainer.batch, "samples in a step")
+      ->transform(whole_number(1, largest_size));
+  command
+      .add_option("--accumulate", trainer.accumulate,
+                  "micro-batches that a batch is cut into, one after the other")
+      ->transform(whole_number(1, largest_size));
+  command
+      .add_option("--clip", trainer.clip,
+                  "largest norm of all gradients together (default: unbounded)")
+      ->check(real_number(smallest_real, largest_real))
+      ->default_str("");
+}
+
 void add_train_options(CLI::App& command, TrainOptions& train) {
   add_data_options(command, train);
   add_model_options(command, train.model);
   add_loss_options(command, train.loss);
   add_parallel_options(command, train.model, train.parallel);
+  add_step_options(command, train.trainer);
   add_trainer_options(command, train.trainer);
   add_optimizer_options(command, train.adamw);
   add_file_options(command, train);

@@ -10,6 +10,8 @@ namespace colonnade::app {
 void add_model_options(CLI::App& command, MlpOptions& model);
 void add_loss_options(CLI::App& command, LossOptions& loss);
 void add_parallel_options(CLI::App& command, MlpOptions& model, ParallelOptions& parallel);
+/// How a batch becomes a step: --batch, --accumulate, --clip.
+void add_step_options(CLI::App& command, TrainerOptions& trainer);
 void add_train_options(CLI::App& command, TrainOptions& train);
 
 }  // namespace colonnade::app

@@ -1,0 +1,112 @@
+#include "sample_job.hpp"
+
+#include <numeric>
+#include <utility>
+
+#include "colonnade/random.hpp"
+#include "colonnade/sample_data.hpp"
+#include "colonnade/tree_sum.hpp"
+
+namespace colonnade::inline COLONNADE_PRECISION {
+
+namespace {
+
+/// Two batches and a short one of an odd size: it cannot be cut evenly among two, so that a mean of
+/// the ranks' means would show.
+Index sample_count(Index batch) {
+  return 2 * batch + (batch / 2 | 1);
+}
+
+/// Targets [classes, n], one-hot.
+Tensor sample_classes(Index classes, Index n, std::uint64_t seed) {
+  const KeyedRandom random(seed, "check.classes");
+  Tensor targets = Tensor::zeros(classes, n);
+  for (Index i = 0; i < n; ++i) {
+    const std::uint64_t bits = random.bits(static_cast<std::uint64_t>(i));
+    targets(static_cast<Index>(bits % static_cast<std::uint64_t>(classes)), i) = 1;
+  }
+  return targets;
+}
+
+MatrixDataset make_data(const Job& job, const TrainerOptions& trainer) {
+  const std::vector<Index>& widths = job.model.widths;
+  const Index n = sample_count(trainer.batch);
+  Tensor x = sample_data(widths.front(), n, trainer.seed, "check.inputs");
+  Tensor t = job.loss.kind == LossKind::cross_entropy
+                 ? sample_classes(widths.back(), n, trainer.seed)
+                 : sample_data(widths.back(), n, trainer.seed, "check.targets");
+  return {std::move(x), std::move(t), "sample inputs", "sample targets"};
+}
+
+}  // namespace
+
+SampleJob::SampleJob(Mesh& mesh, const Job& job, const TrainerOptions& trainer)
+    : mesh_(&mesh),
+      exact_(job.model.shards > 0),
+      trainer_(trainer),
+      parts_(colonnade::micro_batches(trainer.batch, mesh.shape().dp, mesh.dp().rank(),
+                                      trainer.accumulate, trainer.row_blocks)) {
+  trainer_.epochs = 0;
+  collectively(mesh.world(), [&] {
+    data_.emplace(make_data(job, trainer));
+    model_.emplace(mesh.tp(), job.model);
+    // Zero, as biases begin, would hide one that is added twice.
+    for (Parameter* parameter : model_->parameters()) {
+      if (parameter->is_bias) fill_normal(*parameter, job.model.seed, 0.5);
+    }
+    loss_ = make_loss(job.loss, *model_);
+    optimizer_.emplace(model_->parameters(), sample_adamw, job.zero1 ? &mesh.dp() : nullptr);
+    if (job.mesh.dp > 1) data_parallel_.emplace(mesh.dp(), *model_, gradient_sum(job));
+  });
+}
+
+std::pair<Tensor, Tensor> SampleJob::rows_of_batch(Range rows) const {
+  std::vector<Index> samples(static_cast<std::size_t>(rows.size()));
+  std::iota(samples.begin(), samples.end(), rows.begin);
+  Tensor x(rows.size(), data_->inputs(), model_->memory());
+  Tensor t(rows.size(), data_->targets(), model_->memory());
+  data_->fill_batch(samples, x, t);
+  return {std::move(x), std::move(t)};
+}
+
+double SampleJob::loss() {
+  std::vector<double> sums;
+  for (const Range part : parts_) {
+    if (part.size() == 0) continue;
+    auto [x, t] = rows_of_batch(part);
+    const ForwardContext context{.training = true, .step = 0, .first_row = part.begin};
+    sums.push_back(loss_->forward(model_->forward(std::move(x), context).y, t).sum);
+  }
+  const SumOrder order = exact_ ? SumOrder::tree : SumOrder::any;
+  return loss_->mean(mesh_->dp().all_reduce(tree_sum(sums), Reduction::sum, order), trainer_.batch);
+}
+
+double SampleJob::sum_gradients() {
+  TrainingStep step(*model_, *loss_, *optimizer_, data_parallel_ ? &*data_parallel_ : nullptr);
+  step.begin(trainer_.batch, static_cast<Index>(parts_.size()));
+  for (const Range part : parts_) {
+    auto [x, t] = rows_of_batch(part);
+    step.add(std::move(x), t, part.begin);
+  }
+  const double loss = step.sum();
+  if (data_parallel_) data_parallel_->gather();
+  return loss;
+}
+
+std::vector<double> SampleJob::train(const std::function<void(std::span<const Range>)>& before_step,
+                                     const std::function<void()>& after_step) {
+  std::vector<double> numbers;
+  Trainer trainer(*mesh_, *model_, *loss_, *optimizer_, data_parallel_ ? &*data_parallel_ : nullptr,
+                  *data_, &*data_, trainer_);
+  trainer.before_step = before_step;
+  trainer.on_step = [&](const StepReport& report) {
+    numbers.push_back(report.loss);
+    if (report.gradient_norm) numbers.push_back(*report.gradient_norm);
+    after_step();
+  };
+  trainer.on_epoch = [&](const EpochReport& report) { numbers.push_back(report.test->loss); };
+  trainer.run();
+  return numbers;
+}
+
+}  // namespace colonnade::inline COLONNADE_PRECISION

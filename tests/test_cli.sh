@@ -170,7 +170,7 @@ refuses "a rate that is no number" "--lr: .*'nan'" on 2 "${folder[@]}" --lr nan
 refuses "beta 1" "--beta1: .*below 1, found '1'" on 2 "${folder[@]}" --beta1 1
 refuses "eps 0" "--eps: wanted a number above 0" on 2 "${folder[@]}" --eps 0
 refuses "another activation" "--activation: wanted .* or .*'gelu'" on 2 "${folder[@]}" --activation gelu
-refuses "another schedule" "--schedule: wanted .* or .*'linear'" on 2 "${folder[@]}" --schedule linear
+refuses "another schedule" "--schedule: wanted .* or .*'polynomial'" on 2 "${folder[@]}" --schedule polynomial
 refuses "a seed below 0" "--seed" on 2 "${folder[@]}" --seed -1
 refuses "0 threads" "--threads" on 2 "${folder[@]}" --threads 0
 refuses "a check without widths" "--widths must name the layers" on 2 check

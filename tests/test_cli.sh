@@ -82,6 +82,8 @@ prints "a check of a mesh on processes" "^mesh dp=2, tp=2: all 8 checks hold$" \
 prints "a check of exact mode on threads" "^exact: .* in float .* ok$" \
   "$COLONNADE" check --ranks 4 --mesh dp=2,tp=2 --widths 5,16,9,8 --layout pair --loss cross-entropy \
   --exact --row-blocks 2
+prints "a check of a loss that is zero but for rounding" "all 6 checks hold" \
+  "$COLONNADE" check --ranks 2 --mesh dp=2 --widths 3,1 --loss cross-entropy --label-smoothing 0.1
 prints "a check without exact mode says how to ask for it" "^exact: .* left out; --exact" \
   "$COLONNADE" check --ranks 2 --widths 5,3
 prints "a check with all other options" "all 6 checks hold" \

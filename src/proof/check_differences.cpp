@@ -38,10 +38,11 @@ std::vector<double> step_scales(Activation activation) {
   return {1};
 }
 
-/// Compares gradients with differences, relative to the largest gradient of a tensor. Losses of
-/// size L that differ by rounding, taken as 16 eps L, make the difference uncertain by 16 eps L / h
-/// with the step h: what is smaller than that over the tolerance cannot be held to it, and is
-/// judged as if it were as large.
+/// Compares gradients with differences, relative to the largest gradient of a tensor. A loss L is
+/// made of numbers of the size of 1 or of L, whichever is larger; that their sum is off by
+/// rounding, taken as 16 eps of them, makes the difference uncertain by as much over the step. What
+/// is smaller than that over the tolerance cannot be held to it, and is judged as if it were as
+/// large.
 class Differences {
  public:
   Differences(SampleJob& job, const CheckedJob& checked)
@@ -56,7 +57,7 @@ class Differences {
       const double want = central_difference(
           element, owner, [&] { return job_->loss(); }, scale);
       if (!owner) continue;
-      const double resolved = 16 * eps * std::abs(loss_) / step / gradient_tolerance;
+      const double resolved = 16 * eps * std::max(1.0, std::abs(loss_)) / step / gradient_tolerance;
       const double difference = std::abs(parameter.grad.data()[index] - want);
       const double error = difference == 0 ? 0 : difference / std::max(largest, resolved);
       if (std::isnan(error)) return error;

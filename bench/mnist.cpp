@@ -10,10 +10,9 @@ int main(int argc, char** argv) {
     TrainAndTest data;
     collectively(world, [&] { data = load_mnist("data/mnist", 10); });
     Mesh mesh(world, {1, world.size()});
-    Mlp model(mesh.tp(), {.widths = {784, 1024, 1024, 10}});
-    const MeanSquare mean_square(mesh.tp(), model.output());
-    AdamW optimizer(model.parameters(), {});
-    const double untrained = evaluate(mesh, model, mean_square, *data.test, 500).loss;
+    TrainingJob job(mesh, {.model = {.widths = {784, 1024, 1024, 10}}, .mesh = mesh.shape()}, {});
+    Mlp& model = job.model();
+    const double untrained = evaluate(job, *data.test, 500).loss;
 
     // A sixth of an epoch at a time, each going on where the one before ended.
     constexpr int steps = 78;
@@ -26,10 +25,10 @@ int main(int argc, char** argv) {
         Tensor x(batch, 784, model.memory()), t(batch, 10, model.memory());
         data.train->fill_batch({order.data() + next, static_cast<std::size_t>(batch)}, x, t);
         next += batch;
-        training_step(model, optimizer, std::move(x), t);
+        training_step(model, job.optimizer(), std::move(x), t);
       }
     });
-    const Evaluation trained = evaluate(mesh, model, mean_square, *data.test, 500);
+    const Evaluation trained = evaluate(job, *data.test, 500);
     bench::require(trained.loss < untrained && trained.accuracy > 0.95, "test accuracy");
     const double images = static_cast<double>(steps) * batch;
     bench::print(world, "training",

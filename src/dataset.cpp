@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <utility>
 
 #include "colonnade/npy.hpp"
@@ -121,6 +122,23 @@ void MatrixDataset::fill_batch(std::span<const Index> rows, MatrixView x, Matrix
   const auto as_it_is = [](Scalar value) { return value; };
   gather_rows(inputs_.data(), rows, x, as_it_is);
   gather_rows(targets_.data(), rows, t, as_it_is);
+}
+
+void MatrixDataset::check_probabilities(const std::string& name) const {
+  for (Index sample = 0; sample < samples(); ++sample) {
+    double sum = 0, smallest = 0;
+    for (Index j = 0; j < targets(); ++j) {
+      sum += double{targets_(j, sample)};
+      smallest = std::min(smallest, double{targets_(j, sample)});
+    }
+    if (smallest >= 0 && std::abs(sum - 1) <= 1e-4) continue;
+    throw Error("the targets in " + name + " are no probabilities, which cross-entropy needs",
+                {.wanted = "rows of numbers from 0 on with the sum 1",
+                 .found = smallest < 0 ? std::to_string(smallest) + " in row " +
+                                             std::to_string(sample) + ", counted from 0"
+                                       : "the sum " + std::to_string(sum) + " in row " +
+                                             std::to_string(sample) + ", counted from 0"});
+  }
 }
 
 std::array<std::string, 4> mnist_files(const std::string& folder) {

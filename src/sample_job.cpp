@@ -49,22 +49,19 @@ SampleJob::SampleJob(Mesh& mesh, const Job& job, const TrainerOptions& trainer)
   trainer_.epochs = 0;
   collectively(mesh.world(), [&] {
     data_.emplace(make_data(job, trainer));
-    model_.emplace(mesh.tp(), job.model);
+    training_.emplace(mesh, job, sample_adamw);
     // Zero, as biases begin, would hide one that is added twice.
-    for (Parameter* parameter : model_->parameters()) {
+    for (Parameter* parameter : model().parameters()) {
       if (parameter->is_bias) fill_normal(*parameter, job.model.seed, 0.5);
     }
-    loss_ = make_loss(job.loss, *model_);
-    optimizer_.emplace(model_->parameters(), sample_adamw, job.zero1 ? &mesh.dp() : nullptr);
-    if (job.mesh.dp > 1) data_parallel_.emplace(mesh.dp(), *model_, gradient_sum(job));
   });
 }
 
-std::pair<Tensor, Tensor> SampleJob::rows_of_batch(Range rows) const {
+std::pair<Tensor, Tensor> SampleJob::rows_of_batch(Range rows) {
   std::vector<Index> samples(static_cast<std::size_t>(rows.size()));
   std::iota(samples.begin(), samples.end(), rows.begin);
-  Tensor x(rows.size(), data_->inputs(), model_->memory());
-  Tensor t(rows.size(), data_->targets(), model_->memory());
+  Tensor x(rows.size(), data_->inputs(), training_->model().memory());
+  Tensor t(rows.size(), data_->targets(), training_->model().memory());
   data_->fill_batch(samples, x, t);
   return {std::move(x), std::move(t)};
 }
@@ -75,29 +72,30 @@ double SampleJob::loss() {
     if (part.size() == 0) continue;
     auto [x, t] = rows_of_batch(part);
     const ForwardContext context{.training = true, .step = 0, .first_row = part.begin};
-    sums.push_back(loss_->forward(model_->forward(std::move(x), context).y, t).sum);
+    sums.push_back(training_->loss().forward(model().forward(std::move(x), context).y, t).sum);
   }
   const SumOrder order = exact_ ? SumOrder::tree : SumOrder::any;
-  return loss_->mean(mesh_->dp().all_reduce(tree_sum(sums), Reduction::sum, order), trainer_.batch);
+  return training_->loss().mean(mesh_->dp().all_reduce(tree_sum(sums), Reduction::sum, order),
+                                trainer_.batch);
 }
 
 double SampleJob::sum_gradients() {
-  TrainingStep step(*model_, *loss_, *optimizer_, data_parallel_ ? &*data_parallel_ : nullptr);
+  TrainingStep step(training_->model(), training_->loss(), training_->optimizer(),
+                    training_->data_parallel());
   step.begin(trainer_.batch, static_cast<Index>(parts_.size()));
   for (const Range part : parts_) {
     auto [x, t] = rows_of_batch(part);
     step.add(std::move(x), t, part.begin);
   }
   const double loss = step.sum();
-  if (data_parallel_) data_parallel_->gather();
+  training_->gather_gradients();
   return loss;
 }
 
 std::vector<double> SampleJob::train(const std::function<void(std::span<const Range>)>& before_step,
                                      const std::function<void()>& after_step) {
   std::vector<double> numbers;
-  Trainer trainer(*mesh_, *model_, *loss_, *optimizer_, data_parallel_ ? &*data_parallel_ : nullptr,
-                  *data_, &*data_, trainer_);
+  Trainer trainer(*training_, *data_, &*data_, trainer_);
   trainer.before_step = before_step;
   trainer.on_step = [&](const StepReport& report) {
     numbers.push_back(report.loss);

@@ -35,7 +35,7 @@ class SampleJob {
   SampleJob& operator=(const SampleJob&) = delete;
 
   Mesh& mesh() { return *mesh_; }
-  Mlp& model() { return *model_; }
+  Mlp& model() { return training_->model(); }
   /// Of this rank, of a full batch.
   std::span<const Range> micro_batches() const { return parts_; }
 
@@ -54,17 +54,14 @@ class SampleJob {
 
  private:
   /// x and t of some rows of the first batch.
-  std::pair<Tensor, Tensor> rows_of_batch(Range rows) const;
+  std::pair<Tensor, Tensor> rows_of_batch(Range rows);
 
   Mesh* mesh_;
   bool exact_;
   TrainerOptions trainer_;
   std::vector<Range> parts_;
   std::optional<MatrixDataset> data_;
-  std::optional<Mlp> model_;
-  std::unique_ptr<Loss> loss_;
-  std::optional<AdamW> optimizer_;
-  std::optional<DataParallel> data_parallel_;
+  std::optional<TrainingJob> training_;
 };
 
 }  // namespace COLONNADE_PRECISION

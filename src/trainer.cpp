@@ -47,9 +47,10 @@ Traffic traffic_of(Mesh& mesh) {
 
 }  // namespace
 
-Evaluation evaluate(Mesh& mesh, const Mlp& model, const Loss& loss, const Dataset& data,
-                    Index batch, Index row_blocks) {
-  ProcessGroup& dp = mesh.dp();
+Evaluation evaluate(TrainingJob& job, const Dataset& data, Index batch, Index row_blocks) {
+  ProcessGroup& dp = job.mesh().dp();
+  const Mlp& model = job.model();
+  const Loss& loss = job.loss();
   std::vector<double> sums;  // of each micro-batch, over the batches
   std::int64_t right = 0;
   std::vector<Index> rows;
@@ -87,14 +88,10 @@ Evaluation evaluate(Mesh& mesh, const Mlp& model, const Loss& loss, const Datase
   return result;
 }
 
-Trainer::Trainer(Mesh& mesh, Mlp& model, const Loss& loss, AdamW& optimizer,
-                 DataParallel* data_parallel, const Dataset& train, const Dataset* test,
+Trainer::Trainer(TrainingJob& job, const Dataset& train, const Dataset* test,
                  const TrainerOptions& options)
-    : mesh_(&mesh),
-      model_(&model),
-      loss_(&loss),
-      optimizer_(&optimizer),
-      training_step_(model, loss, optimizer, data_parallel, options.clip),
+    : job_(&job),
+      training_step_(job.model(), job.loss(), job.optimizer(), job.data_parallel(), options.clip),
       train_(&train),
       test_(test),
       options_(options) {
@@ -130,7 +127,7 @@ void Trainer::run() {
     }
     EpochReport report{.epoch = epoch, .test = {}};
     if (test_ != nullptr) {
-      report.test = evaluate(*mesh_, *model_, *loss_, *test_, options_.batch, options_.row_blocks);
+      report.test = evaluate(*job_, *test_, options_.batch, options_.row_blocks);
     }
     on_epoch(report);
   }
@@ -138,9 +135,9 @@ void Trainer::run() {
 
 StepReport Trainer::step(std::span<const Index> rows) {
   const auto begin = std::chrono::steady_clock::now();
-  const Traffic before = traffic_of(*mesh_);
+  const Traffic before = traffic_of(job_->mesh());
   const Index count = static_cast<Index>(rows.size());
-  const ProcessGroup& dp = mesh_->dp();
+  const ProcessGroup& dp = job_->mesh().dp();
   if (count != parts_rows_) {
     parts_ = micro_batches(count, dp.size(), dp.rank(), options_.accumulate, options_.row_blocks);
     parts_rows_ = count;
@@ -148,8 +145,8 @@ StepReport Trainer::step(std::span<const Index> rows) {
   before_step(parts_);
   training_step_.begin(count, static_cast<Index>(parts_.size()), steps_done_);
   for (const Range part : parts_) {
-    Tensor x(part.size(), train_->inputs(), model_->memory());
-    Tensor t(part.size(), train_->targets(), model_->memory());
+    Tensor x(part.size(), train_->inputs(), job_->model().memory());
+    Tensor t(part.size(), train_->targets(), job_->model().memory());
     train_->fill_batch(
         rows.subspan(static_cast<std::size_t>(part.begin), static_cast<std::size_t>(part.size())),
         x, t);
@@ -163,10 +160,10 @@ StepReport Trainer::step(std::span<const Index> rows) {
           .total_steps = total_steps(),
           .epoch = 0,
           .loss = result.loss,
-          .learning_rate = optimizer_->options().learning_rate * factor,
+          .learning_rate = job_->optimizer().options().learning_rate * factor,
           .rows = count,
           .seconds = elapsed.count(),
-          .communication = traffic_of(*mesh_) - before,
+          .communication = traffic_of(job_->mesh()) - before,
           .gradient_norm = result.gradient_norm};
 }
 

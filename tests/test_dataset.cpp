@@ -9,6 +9,7 @@
 #include "colonnade/npy.hpp"
 #include "files.hpp"
 #include "harness.hpp"
+#include "numbers.hpp"
 
 using colonnade::IdxDataset;
 using colonnade::IdxImages;
@@ -198,4 +199,20 @@ TEST_CASE("inputs and targets are read from two matrices") {
   CHECK(lacking(error(), {"y.npy is empty", "found [3, 0]"}) == "");
   colonnade::write_npy(inputs, Tensor(0, 2));
   CHECK(lacking(error(), {"x.npy is empty", "found [0, 2]"}) == "");
+}
+
+TEST_CASE("targets of cross-entropy must be probabilities") {
+  const auto error = [](double a, double b) {
+    Tensor targets(2, 2);
+    targets(0, 0) = 1;
+    targets(1, 0) = 0;
+    targets(0, 1) = static_cast<Scalar>(a);
+    targets(1, 1) = static_cast<Scalar>(b);
+    const MatrixDataset data(harness::random_matrix(3, 2, "x"), std::move(targets), "x", "t");
+    return harness::error_of([&] { data.check_probabilities("t.npy"); });
+  };
+  CHECK(error(0.25, 0.75) == "");
+  CHECK(error(0.25, 0.5).find("t.npy are no probabilities") != std::string::npos);
+  CHECK(error(0.25, 0.5).find("found the sum 0.750000 in row 1") != std::string::npos);
+  CHECK(error(1.5, -0.5).find("found -0.5") != std::string::npos);
 }

@@ -9,11 +9,11 @@
 
 #include "colonnade/spawn.hpp"
 #include "harness.hpp"
-#include "training_job.hpp"
+#include "stepping_job.hpp"
 
 using namespace colonnade;
 using harness::JobOptions;
-using harness::TrainingJob;
+using harness::SteppingJob;
 
 namespace {
 
@@ -42,7 +42,7 @@ struct Outcome {
   std::vector<Tensor> values;
 };
 
-Outcome run(TrainingJob& job) {
+Outcome run(SteppingJob& job) {
   Outcome outcome;
   for (int step = 0; step < 5; ++step) {
     const StepResult result = job.step(step == 3 ? 3 : 29);  // with empty row blocks
@@ -59,7 +59,7 @@ Outcome run(TrainingJob& job) {
 void check_bits(ProcessGroup& world, const JobOptions& options, const Outcome& want) {
   CAPTURE(options.mesh.dp);
   CAPTURE(options.mesh.tp);
-  TrainingJob job(world, options);
+  SteppingJob job(world, options);
   const Outcome got = run(job);
   CHECK(got.numbers == want.numbers);
   for (std::size_t i = 0; i < got.values.size(); ++i) {
@@ -72,7 +72,7 @@ void check_bits(ProcessGroup& world, const JobOptions& options, const Outcome& w
 Outcome run_on_one_rank(JobOptions options) {
   options.mesh = {1, 1};
   ProcessGroup alone = ProcessGroup::self();
-  TrainingJob job(alone, options);
+  SteppingJob job(alone, options);
   return run(job);
 }
 

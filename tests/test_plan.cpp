@@ -7,34 +7,24 @@
 #include <vector>
 
 #include "harness.hpp"
-#include "training_job.hpp"
+#include "stepping_job.hpp"
 
 using namespace colonnade;
 using harness::JobOptions;
-using harness::TrainingJob;
+using harness::SteppingJob;
 
 namespace {
-
-Job plan_of(const TrainingJob& job) {
-  const JobOptions& options = job.options();
-  return {.model = options.model,
-          .loss = options.loss,
-          .mesh = options.mesh,
-          .zero1 = options.zero1,
-          .clip = options.clip,
-          .scalar_bytes = sizeof(Scalar)};
-}
 
 void check_ledger(ProcessGroup& world, const JobOptions& options) {
   CAPTURE(options.mesh.dp);
   CAPTURE(options.mesh.tp);
   CAPTURE(to_string(options.model.layout));
   CAPTURE(to_string(options.loss.kind));
-  TrainingJob job(world, options);
+  SteppingJob job(world, options);
   for (const Index rows : {13, 3}) {
     const auto parts = job.parts_of(rows);
     const auto want =
-        predict_traffic(plan_of(job), job.mesh().tp().rank(), job.mesh().dp().rank(), parts);
+        predict_traffic(job.job(), job.mesh().tp().rank(), job.mesh().dp().rank(), parts);
     const auto before = counted_traffic(job.mesh());
     job.step(rows);
     const auto got = traffic_between(before, counted_traffic(job.mesh()));
@@ -113,9 +103,9 @@ RANKS_TEST_CASE("the plan's parameters and moments are those that ranks hold", "
     for (const Layout layout : {Layout::gather, Layout::pair}) {
       JobOptions options = {.model = {.widths = {5, 11, 13, 10}, .layout = layout}, .mesh = mesh};
       options.zero1 = true;
-      TrainingJob job(world, options);
+      SteppingJob job(world, options);
       const int tp_rank = job.mesh().tp().rank(), dp_rank = job.mesh().dp().rank();
-      const MemoryPlan plan = predict_memory(plan_of(job), tp_rank, dp_rank, 13);
+      const MemoryPlan plan = predict_memory(job.job(), tp_rank, dp_rank, 13);
       double values = 0, moments = 0;
       for (const Parameter* parameter : job.model().parameters()) {
         values += static_cast<double>(parameter->value.size());

@@ -18,10 +18,11 @@ namespace {
 /// Sample i has the input i in every column and remembers in which order it was asked for.
 class NumberedDataset final : public Dataset {
  public:
-  explicit NumberedDataset(Index samples) : samples_(samples) {}
+  explicit NumberedDataset(Index samples, Index targets = 4)
+      : samples_(samples), targets_(targets) {}
   Index samples() const override { return samples_; }
   Index inputs() const override { return 3; }
-  Index targets() const override { return 4; }
+  Index targets() const override { return targets_; }
   bool has_classes() const override { return true; }
   Index class_of(Index sample) const override { return sample % 4; }
   std::size_t bytes() const override { return 0; }
@@ -37,26 +38,23 @@ class NumberedDataset final : public Dataset {
 
  private:
   Index samples_;
+  Index targets_;
 };
 
 struct Run {
   explicit Run(ProcessGroup& group, const TrainerOptions& options, Index samples = 10)
       : mesh(group, {1, group.size()}),
         data(samples),
-        model(mesh.tp(), {.widths = {3, 5, 4}}),
-        loss(mesh.tp(), model.output()),
-        optimizer(model.parameters(), {}) {
+        job(mesh, {.model = {.widths = {3, 5, 4}}, .mesh = mesh.shape()}, {}) {
     data.visited.reserve(1000);
-    Trainer trainer(mesh, model, loss, optimizer, nullptr, data, nullptr, options);
+    Trainer trainer(job, data, nullptr, options);
     trainer.on_step = [&](const StepReport& report) { steps.push_back(report); };
     trainer.on_epoch = [&](const EpochReport& report) { epochs.push_back(report.epoch); };
     trainer.run();
   }
   Mesh mesh;
   NumberedDataset data;
-  Mlp model;
-  MeanSquare loss;
-  AdamW optimizer;
+  TrainingJob job;
   std::vector<StepReport> steps;
   std::vector<std::int64_t> epochs;
 };
@@ -121,10 +119,10 @@ TEST_CASE("the schedule's factor reaches the parameters") {
     return Run(alone,
                {.batch = 10, .epochs = 0, .steps = steps, .schedule = kind, .warmup = warmup});
   };
-  const Mlp initial(alone, {.widths = {3, 5, 4}});
-  const Run one = run(1, ScheduleKind::constant, 0), two = run(2, ScheduleKind::constant, 0);
-  const Run warm = run(1, ScheduleKind::constant, 2), cosine = run(2, ScheduleKind::cosine, 0);
-  const auto check_half_way = [](const Mlp& from, const Mlp& to, const Mlp& middle) {
+  Mlp initial(alone, {.widths = {3, 5, 4}});
+  Run one = run(1, ScheduleKind::constant, 0), two = run(2, ScheduleKind::constant, 0);
+  Run warm = run(1, ScheduleKind::constant, 2), cosine = run(2, ScheduleKind::cosine, 0);
+  const auto check_half_way = [](Mlp& from, Mlp& to, Mlp& middle) {
     double moved = 0;
     for (std::size_t p = 0; p < from.parameters().size(); ++p) {
       const Tensor& begin = from.parameters()[p]->value;
@@ -139,8 +137,8 @@ TEST_CASE("the schedule's factor reaches the parameters") {
     }
     CHECK(moved > 5e-4);  // about the learning rate: half of it can't pass for all of it
   };
-  check_half_way(initial, one.model, warm.model);
-  check_half_way(one.model, two.model, cosine.model);
+  check_half_way(initial, one.job.model(), warm.job.model());
+  check_half_way(one.job.model(), two.job.model(), cosine.job.model());
 }
 
 RANKS_TEST_CASE("evaluation is the mean over samples and outputs, and the largest output wins",
@@ -149,9 +147,8 @@ RANKS_TEST_CASE("evaluation is the mean over samples and outputs, and the larges
   // from 6 on, which is right for samples 1, 5, 6 and 10; the smallest is always 3.
   const double w[] = {0, 0, 1, 0}, b[] = {0.1, 0.5, 0.17, -0.4};
   Mesh mesh(world, {1, world.size()});
-  Mlp model(mesh.tp(), {.widths = {3, 4}});
-  const MeanSquare loss(mesh.tp(), model.output());
-  for (Parameter* parameter : model.parameters())
+  TrainingJob job(mesh, {.model = {.widths = {3, 4}}, .mesh = mesh.shape()}, {});
+  for (Parameter* parameter : job.model().parameters())
     for (Index j = 0; j < parameter->value.cols(); ++j)
       for (Index i = 0; i < parameter->value.rows(); ++i)
         parameter->value(i, j) =
@@ -160,35 +157,54 @@ RANKS_TEST_CASE("evaluation is the mean over samples and outputs, and the larges
   for (int s = 0; s < 11; ++s)
     for (int j = 0; j < 4; ++j) sum += std::pow(0.06 * s * w[j] + b[j] - (s % 4 == j ? 1 : 0), 2);
   for (const Index batch : {3, 11}) {
-    const Evaluation got = evaluate(mesh, model, loss, NumberedDataset(11), batch);
+    const Evaluation got = evaluate(job, NumberedDataset(11), batch);
     CHECK(std::abs(got.loss - sum / (11 * 4)) <= harness::rounding);
     CHECK(got.accuracy == 4.0 / 11);
   }
 }
 
-RANKS_TEST_CASE("evaluation does not depend on the batch size or the ranks", "1-4") {
+RANKS_TEST_CASE("evaluation does not depend on the batch size, the mesh or the layout", "1-8") {
   ProcessGroup alone = ProcessGroup::self();
-  Mesh mesh(world, {1, world.size()}), mesh_of_one(alone, {1, 1});
-  const NumberedDataset data(11);
-  const Mlp sharded(mesh.tp(), {.widths = {3, 5, 4}}), whole(alone, {.widths = {3, 5, 4}});
-  const MeanSquare loss(mesh.tp(), sharded.output()), loss_of_whole(alone, whole.output());
-  const Evaluation want = evaluate(mesh_of_one, whole, loss_of_whole, data, 11);
-  for (const Index batch : {1, 4, 100}) {
-    const Evaluation got = evaluate(mesh, sharded, loss, data, batch);
-    CHECK(std::abs(got.loss - want.loss) <= 16 * harness::rounding * want.loss);
-    CHECK(got.accuracy == want.accuracy);
+  const NumberedDataset data(11, 8);
+  for (const LossKind loss : {LossKind::mean_square, LossKind::cross_entropy}) {
+    Job job = {.model = {.widths = {3, 9, 8}}, .loss = {.kind = loss}};
+    job.model.shard_output = loss == LossKind::cross_entropy;
+    Mesh mesh_of_one(alone, {1, 1});
+    TrainingJob whole(mesh_of_one, job, {});
+    const Evaluation want = evaluate(whole, data, 11);
+    for (int dp = 1; dp <= world.size(); ++dp) {
+      if (world.size() % dp != 0) continue;
+      job.mesh = {dp, world.size() / dp};
+      Mesh mesh(world, job.mesh);
+      for (const Layout layout : {Layout::gather, Layout::pair}) {
+        job.model.layout = layout;
+        TrainingJob sharded(mesh, job, {});
+        for (const Index batch : {1, 4, 100}) {
+          const Evaluation got = evaluate(sharded, data, batch);
+          CHECK(std::abs(got.loss - want.loss) <= 16 * harness::rounding * want.loss);
+          CHECK(got.accuracy == want.accuracy);
+        }
+      }
+    }
   }
+}
+
+TEST_CASE("accuracy is the share of samples whose largest output is their class") {
+  ProcessGroup alone = ProcessGroup::self();
+  Mesh mesh(alone, {1, 1});
+  TrainingJob job(mesh, {.model = {.widths = {3, 5, 8}}}, {});
+  const NumberedDataset data(11, 8);
   // By hand, from the outputs themselves.
-  Tensor x(11, 3), t(11, 4);
+  Tensor x(11, 3), t(11, 8);
   data.fill_batch(std::vector<Index>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, x, t);
-  const Tensor y = whole.forward(std::move(x)).y;
+  const Tensor y = job.model().forward(std::move(x)).y;
   Index right = 0;
   for (Index i = 0; i < 11; ++i) {
     bool largest = true;
-    for (Index j = 0; j < 4; ++j) largest = largest && y(i, j) <= y(i, i % 4);
+    for (Index j = 0; j < 8; ++j) largest = largest && y(i, j) <= y(i, i % 4);
     right += largest ? 1 : 0;
   }
-  CHECK(want.accuracy == static_cast<double>(right) / 11);
+  CHECK(evaluate(job, data, 4).accuracy == static_cast<double>(right) / 11);
 }
 
 RANKS_TEST_CASE("a loss that is not finite is an agreed error and updates nothing", "1-3") {

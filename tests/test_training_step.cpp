@@ -7,13 +7,13 @@
 #include <vector>
 
 #include "harness.hpp"
-#include "training_job.hpp"
+#include "stepping_job.hpp"
 
 using namespace colonnade;
 using harness::distance;
 using harness::JobOptions;
 using harness::meshes;
-using harness::TrainingJob;
+using harness::SteppingJob;
 
 namespace {
 
@@ -37,7 +37,7 @@ void check_parity(ProcessGroup& world, const JobOptions& options, int steps) {
   plain.zero1 = false;
   plain.accumulate = 1;
   plain.model.recompute = false;
-  TrainingJob job(world, options), whole(alone, plain);
+  SteppingJob job(world, options), whole(alone, plain);
   for (int step = 0; step < steps; ++step) {
     const Index rows = step % 3 == 2 ? 3 : 13;  // short batches leave some ranks without a row
     const StepResult got = job.step(rows), want = whole.step(rows);
@@ -119,7 +119,7 @@ TEST_CASE("clipping scales gradients as PyTorch does, and only those above the b
   options.adamw = {.learning_rate = 1, .weight_decay = 0, .eps = 1e6};
   const auto moved = [&](double clip) {
     options.clip = clip;
-    TrainingJob job(alone, options);
+    SteppingJob job(alone, options);
     const Tensor before = job.model().parameters()[0]->value.clone();
     const StepResult result = job.step(13);
     double squares = 0;
@@ -142,7 +142,7 @@ TEST_CASE("clipping scales gradients as PyTorch does, and only those above the b
 RANKS_TEST_CASE("a gradient that is not finite is an agreed error and updates nothing", "1 2 4") {
   for (const MeshShape mesh : meshes(world.size())) {
     JobOptions options = job_on(mesh, Layout::pair, LossKind::mean_square, networks[0]);
-    TrainingJob job(world, options);
+    SteppingJob job(world, options);
     // The loss of a huge weight is infinite on all ranks alike, though one alone has it.
     Parameter& weight = *job.model().parameters()[0];
     if (world.rank() == 0) weight.value(0, 0) = std::numeric_limits<Scalar>::max();
@@ -193,20 +193,20 @@ TEST_CASE("row blocks are the same for every number of ranks") {
 namespace {
 
 /// The loss of the whole batch on the mesh as the job cuts it, without touching a gradient.
-double loss_on(TrainingJob& job, Index rows, const Tensor& x, const Tensor& t) {
+double loss_on(SteppingJob& job, Index rows, const Tensor& x, const Tensor& t) {
   double sum = 0;
   for (const Range part : job.parts_of(rows)) {
     if (part.size() == 0) continue;
     const ForwardContext context{.training = true, .step = 0, .first_row = part.begin};
-    Tensor y = job.model().forward(TrainingJob::rows_of(x, part), context).y;
-    sum += job.loss().forward(std::move(y), TrainingJob::rows_of(t, part)).sum;
+    Tensor y = job.model().forward(SteppingJob::rows_of(x, part), context).y;
+    sum += job.loss().forward(std::move(y), SteppingJob::rows_of(t, part)).sum;
   }
   return job.loss().mean(job.mesh().dp().all_reduce(sum), rows);
 }
 
 /// Central differences by every element of a parameter in turn, owner by owner. All copies change
 /// together: those of the data-parallel ranks, and of a replicated parameter all.
-void check_differences(TrainingJob& job, std::size_t which, Index rows, const Tensor& x,
+void check_differences(SteppingJob& job, std::size_t which, Index rows, const Tensor& x,
                        const Tensor& t) {
   Parameter& parameter = *job.model().parameters()[which];
   ProcessGroup& tp = job.mesh().tp();
@@ -233,7 +233,7 @@ RANKS_TEST_CASE("gradients of a step are those of the loss over the whole mesh",
     CAPTURE(options.mesh.tp);
     CAPTURE(to_string(options.model.layout));
     CAPTURE(to_string(options.loss.kind));
-    TrainingJob job(world, options);
+    SteppingJob job(world, options);
     for (Parameter* parameter : job.model().parameters()) {
       if (parameter->is_bias) fill_normal(*parameter, 9, 0.5);
     }

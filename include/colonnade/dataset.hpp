@@ -80,6 +80,9 @@ class MatrixDataset final : public Dataset {
   bool has_classes() const override { return false; }
   Index class_of(Index sample) const override;
   void fill_batch(std::span<const Index> rows, MatrixView x, MatrixView t) const override;
+  /// Throws unless the targets of each sample are probabilities: 0 or more, with the sum 1 up to
+  /// 1e-4. `name` is what the error calls them.
+  void check_probabilities(const std::string& name) const;
   std::size_t bytes() const override {
     return static_cast<std::size_t>(inputs_.size() + targets_.size()) * sizeof(Scalar);
   }

@@ -8,11 +8,8 @@
 #include <vector>
 
 #include "colonnade/dataset.hpp"
-#include "colonnade/loss.hpp"
-#include "colonnade/mesh.hpp"
-#include "colonnade/mlp.hpp"
-#include "colonnade/optimizer.hpp"
 #include "colonnade/schedule.hpp"
+#include "colonnade/training_job.hpp"
 #include "colonnade/training_step.hpp"
 
 namespace colonnade {
@@ -59,15 +56,13 @@ inline namespace COLONNADE_PRECISION {
 
 /// Loss and accuracy on all of `data`, `batch` rows at a time, each batch cut among data-parallel
 /// ranks. Collective over the mesh.
-Evaluation evaluate(Mesh& mesh, const Mlp& model, const Loss& loss, const Dataset& data,
-                    Index batch, Index row_blocks = 0);
+Evaluation evaluate(TrainingJob& job, const Dataset& data, Index batch, Index row_blocks = 0);
 
 class Trainer {
  public:
-  /// All arguments must outlive it; `test` may be null. `data_parallel` sums gradients over
-  /// mesh.dp(); null where that has one rank. Model and loss belong to mesh.tp().
-  Trainer(Mesh& mesh, Mlp& model, const Loss& loss, AdamW& optimizer, DataParallel* data_parallel,
-          const Dataset& train, const Dataset* test, const TrainerOptions& options);
+  /// All arguments must outlive it; `test` may be null.
+  Trainer(TrainingJob& job, const Dataset& train, const Dataset* test,
+          const TrainerOptions& options);
 
   /// Before each step, with the rows of its micro-batches on this rank.
   std::function<void(std::span<const Range>)> before_step = [](std::span<const Range>) {};
@@ -82,10 +77,7 @@ class Trainer {
   /// One step on these rows of the training data.
   StepReport step(std::span<const Index> rows);
 
-  Mesh* mesh_;
-  Mlp* model_;
-  const Loss* loss_;
-  AdamW* optimizer_;
+  TrainingJob* job_;
   TrainingStep training_step_;
   const Dataset* train_;
   const Dataset* test_;

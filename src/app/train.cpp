@@ -62,7 +62,11 @@ Data load_data(const TrainOptions& options) {
     data.train = std::move(both.train);
     data.test = std::move(both.test);
   } else {
-    data.train = load_matrices(options.inputs, options.targets);
+    auto matrices = load_matrices(options.inputs, options.targets);
+    if (options.loss.kind == LossKind::cross_entropy) {
+      matrices->check_probabilities(options.targets);
+    }
+    data.train = std::move(matrices);
   }
   check_width("first", widths.front(), data.train->inputs(),
               options.data.empty() ? options.inputs : options.data);
@@ -221,40 +225,34 @@ int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions&
   }
 
   Mesh mesh(world, job.mesh);
-  std::optional<Mlp> model;
-  std::unique_ptr<Loss> loss;
-  std::optional<AdamW> optimizer;
-  std::optional<DataParallel> data_parallel;
+  std::optional<TrainingJob> training;
   collectively(world, [&] {
     data = load_data(options);
-    model.emplace(mesh.tp(), job.model);
-    loss = make_loss(job.loss, *model);
-    optimizer.emplace(model->parameters(), options.adamw, job.zero1 ? &mesh.dp() : nullptr);
-    if (job.mesh.dp > 1) data_parallel.emplace(mesh.dp(), *model, gradient_sum(job));
+    training.emplace(mesh, job, options.adamw);
     if (world.rank() == 0) check_outputs(options);
   });
-  if (!options.load.empty()) load_parameters(mesh, *model, options.load);
+  Mlp& model = training->model();
+  if (!options.load.empty()) load_parameters(mesh, model, options.load);
   std::optional<RunLog> log;  // last of all: it is the one output that starts anew at once
   collectively(world, [&] {
     if (world.rank() == 0 && !options.log.empty()) log.emplace(options.log);
   });
   if (world.rank() == 0) {
-    print_model(job, model->parameter_count());
+    print_model(job, model.parameter_count());
     print_data(data);
   }
 
-  Trainer trainer(mesh, *model, *loss, *optimizer, data_parallel ? &*data_parallel : nullptr,
-                  *data.train, data.test.get(), trainer_options);
+  Trainer trainer(*training, *data.train, data.test.get(), trainer_options);
   std::optional<LedgerCheck> ledger;
   if (options.ledger) ledger.emplace(mesh, job);
   const Totals totals = train(world, trainer, options, data.train->samples(), log, ledger);
 
-  if (!options.save.empty()) save_parameters(mesh, *model, options.save);
+  if (!options.save.empty()) save_parameters(mesh, model, options.save);
   if (!options.dump_gradients.empty()) {
-    if (data_parallel) data_parallel->gather();
-    save_gradients(mesh, *model, options.dump_gradients);
+    training->gather_gradients();
+    save_gradients(mesh, model, options.dump_gradients);
   }
-  print_summary(world, *model, totals);
+  print_summary(world, model, totals);
   return 0;
 }
 

@@ -2,13 +2,11 @@
 // another: the same samples go into each, however it is cut.
 #pragma once
 
-#include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "colonnade/mesh.hpp"
+#include "colonnade/training_job.hpp"
 #include "colonnade/training_step.hpp"
 #include "numbers.hpp"
 
@@ -25,26 +23,24 @@ struct JobOptions {
   colonnade::Index row_blocks = 0;  // with model.shards: exact mode
 };
 
-class TrainingJob {
+class SteppingJob {
  public:
-  TrainingJob(colonnade::ProcessGroup& world, const JobOptions& options)
+  SteppingJob(colonnade::ProcessGroup& world, const JobOptions& options)
       : options_(with_output(options)),
         mesh_(world, options.mesh),
-        model_(mesh_.tp(), options_.model),
-        loss_(make_loss(options.loss, model_)),
-        optimizer_(model_.parameters(), options.adamw, options.zero1 ? &mesh_.dp() : nullptr) {
-    using colonnade::GradientSum;
-    if (options.mesh.dp > 1) {
-      data_parallel_.emplace(mesh_.dp(), model_,
-                             options_.model.shards > 0 ? GradientSum::exact
-                             : options.zero1           ? GradientSum::own_run
-                                                       : GradientSum::everywhere);
-    }
-    step_.emplace(model_, *loss_, optimizer_, data_parallel_ ? &*data_parallel_ : nullptr,
-                  options.clip);
+        training_(mesh_, job(), options.adamw),
+        step_(training_.model(), training_.loss(), training_.optimizer(), training_.data_parallel(),
+              options.clip) {}
+
+  /// What the ledger is told.
+  colonnade::Job job() const {
+    return {.model = options_.model,
+            .loss = options_.loss,
+            .mesh = options_.mesh,
+            .zero1 = options_.zero1,
+            .clip = options_.clip,
+            .scalar_bytes = sizeof(colonnade::Scalar)};
   }
-  TrainingJob(const TrainingJob&) = delete;
-  TrainingJob& operator=(const TrainingJob&) = delete;
 
   /// One optimizer step on `rows` rows of its own, the same for every job.
   colonnade::StepResult step(colonnade::Index rows) {
@@ -52,11 +48,11 @@ class TrainingJob {
     const colonnade::Tensor x = random_matrix(rows, options_.model.widths.front(), "x" + number);
     const colonnade::Tensor t = targets(rows, "t" + number);
     const auto parts = parts_of(rows);
-    step_->begin(rows, static_cast<colonnade::Index>(parts.size()), steps_++);
+    step_.begin(rows, static_cast<colonnade::Index>(parts.size()), steps_++);
     for (const colonnade::Range part : parts) {
-      step_->add(rows_of(x, part), rows_of(t, part), part.begin);
+      step_.add(rows_of(x, part), rows_of(t, part), part.begin);
     }
-    return step_->finish();
+    return step_.finish();
   }
 
   std::vector<colonnade::Range> parts_of(colonnade::Index rows) {
@@ -87,9 +83,8 @@ class TrainingJob {
 
   const JobOptions& options() const { return options_; }
   colonnade::Mesh& mesh() { return mesh_; }
-  colonnade::Mlp& model() { return model_; }
-  const colonnade::Loss& loss() const { return *loss_; }
-  colonnade::DataParallel* data_parallel() { return data_parallel_ ? &*data_parallel_ : nullptr; }
+  colonnade::Mlp& model() { return training_.model(); }
+  const colonnade::Loss& loss() const { return training_.loss(); }
 
  private:
   static JobOptions with_output(JobOptions options) {
@@ -99,11 +94,8 @@ class TrainingJob {
 
   JobOptions options_;
   colonnade::Mesh mesh_;
-  colonnade::Mlp model_;
-  std::unique_ptr<colonnade::Loss> loss_;
-  colonnade::AdamW optimizer_;
-  std::optional<colonnade::DataParallel> data_parallel_;
-  std::optional<colonnade::TrainingStep> step_;
+  colonnade::TrainingJob training_;
+  colonnade::TrainingStep step_;
   std::int64_t steps_ = 0;
 };
 

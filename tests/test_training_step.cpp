@@ -2,11 +2,14 @@
 // clipping, micro-batches and sharded moments must not change.
 #include "colonnade/training_step.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
 #include "harness.hpp"
+#include "spy_transport.hpp"
 #include "stepping_job.hpp"
 
 using namespace colonnade;
@@ -156,6 +159,38 @@ RANKS_TEST_CASE("a gradient that is not finite is an agreed error and updates no
     CHECK(agreed);
     CHECK(distance(job.model().parameters()[1]->value, before) == 0);
   }
+}
+
+TEST_CASE("a layer's sum over data-parallel ranks starts before the layer below computes") {
+  std::vector<std::string> events;
+  ProcessGroup tp = harness::spy_group("tp", events), dp = harness::spy_group("dp", events);
+  Mlp model(tp, {.widths = {6, 6, 6, 6}, .bias = false});
+  const MeanSquare loss(tp, model.output());
+  AdamW optimizer(model.parameters(), {});
+  DataParallel data_parallel(dp, model, GradientSum::everywhere);
+  TrainingStep step(model, loss, optimizer, &data_parallel);
+  step.begin(8, 2);
+  const auto add = [&](Index first_row) {
+    step.add(harness::random_matrix(4, 6, "x"), harness::random_matrix(4, 6, "t"), first_row);
+  };
+  add(0);
+  const auto none = [](const std::string& event) { return event.starts_with("dp"); };
+  CHECK(
+      std::none_of(events.begin(), events.end(), none));  // of two micro-batches the last one sums
+  events.clear();
+  add(4);
+  step.finish();
+  const std::vector<std::string> want = {"tp all-gather",
+                                         "tp all-gather",
+                                         "tp all-gather",  // forward
+                                         "tp reduce-scatter sum",
+                                         "dp start sum",  // the last layer
+                                         "tp reduce-scatter sum",
+                                         "dp start sum",
+                                         "dp start sum",  // the two below
+                                         "dp finish",
+                                         "dp all-reduce sum"};  // and the loss
+  CHECK(events == want);
 }
 
 TEST_CASE("micro-batches cover the rows, those of a rank lie together") {

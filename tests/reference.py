@@ -72,12 +72,24 @@ def backward(parameters, cache, dy):
     return {name: gradients[name] for name in parameters}
 
 
+def loss_and_gradient(y, t, options):
+    if options.loss == "mean-square":
+        return ((y - t)**2).mean(), 2 * (y - t) / y.size
+    exponentials = np.exp(y - y.max(axis=1, keepdims=True))
+    softmax = exponentials / exponentials.sum(axis=1, keepdims=True)
+    smooth = (1 - options.label_smoothing) * t + options.label_smoothing / y.shape[1]
+    return -(smooth * np.log(softmax)).sum() / len(y), (softmax - smooth) / len(y)
+
+
 def schedule_factor(options, step, steps):
     if step < options.warmup:
         return (step + 1) / options.warmup
     if options.schedule == "constant":
         return 1
-    return (1 + math.cos(math.pi * (step - options.warmup) / (steps - options.warmup))) / 2
+    if options.schedule == "warmup-stable-decay":
+        return min(1, (steps - step) / options.decay)
+    done = (step - options.warmup) / (steps - options.warmup)
+    return 1 - done if options.schedule == "linear" else (1 + math.cos(math.pi * done)) / 2
 
 
 def sent_bytes(ranks, rows):
@@ -92,6 +104,8 @@ def compare_matrices(run, folder, options, as_given):
     assert options.no_shuffle or options.batch >= SAMPLES, "the order of the rows is not known"
     random = np.random.default_rng(1)
     x, t = random.standard_normal((SAMPLES, 7)), random.standard_normal((SAMPLES, 5))
+    if options.loss == "cross-entropy":
+        t = np.exp(t) / np.exp(t).sum(axis=1, keepdims=True)
     np.save(folder / "x.npy", x)
     np.save(folder / "t.npy", t)
     data = ["--inputs", folder / "x.npy", "--targets", folder / "t.npy", "--widths", "7,11,6,5"]
@@ -112,9 +126,13 @@ def compare_matrices(run, folder, options, as_given):
     for step, (line, begin) in enumerate(zip(lines, begins)):
         wanted = t[begin:begin + options.batch]
         y, cache = forward(parameters, x[begin:begin + options.batch], options)
-        gradients = backward(parameters, cache, 2 * (y - wanted) / y.size)
+        loss, dy = loss_and_gradient(y, wanted, options)
+        gradients = backward(parameters, cache, dy)
+        norm = math.sqrt(sum((gradient**2).sum() for gradient in gradients.values()))
+        scale = min(1, options.clip / (norm + 1e-6)) if options.clip else 1
         lr = options.lr * schedule_factor(options, step, len(lines))
         for name, gradient in gradients.items():
+            gradient = scale * gradient
             first[name] += (1 - options.beta1) * (gradient - first[name])
             second[name] += (1 - options.beta2) * (gradient**2 - second[name])
             if "weight" in name or options.decay_bias:
@@ -123,9 +141,14 @@ def compare_matrices(run, folder, options, as_given):
             root = np.sqrt(second[name] / (1 - options.beta2**(step + 1)))
             parameters[name] -= lr * direction / (root + options.eps)
         at = f"step {step + 1}: "
-        close(at + "loss", line["loss"], ((y - wanted)**2).mean())
+        close(at + "loss", line["loss"], loss)
+        assert ("gradient_norm" in line) == (options.clip > 0)
+        if options.clip:
+            assert norm > options.clip, "clipping would not show"
+            close(at + "norm", line["gradient_norm"], norm)
         close(at + "learning rate", line["lr"], lr)
-        close(at + "bytes", line["comm_bytes"], sent_bytes(options.ranks, len(y)), 0)
+        if options.plain:
+            close(at + "bytes", line["comm_bytes"], sent_bytes(options.ranks, len(y)), 0)
         close(at + "times", line["comm_ms"] + line["compute_ms"], line["step_ms"])
         close(at + "speed", line["samples_per_s"] * line["step_ms"], 1000 * len(y))
     saved, dumped = read_safetensors(folder / "end"), read_safetensors(folder / "gradients")
@@ -172,11 +195,14 @@ def main():
     parser = argparse.ArgumentParser(allow_abbrev=False)
     for name, default in {"batch": 128, "epochs": 1, "warmup": 0, "lr": 1e-3, "weight-decay": 0.01,
                           "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "activation": "gelu-tanh",
-                          "schedule": "constant"}.items():
+                          "schedule": "constant", "decay": 0, "loss": "mean-square",
+                          "label-smoothing": 0.0, "clip": 0.0}.items():
         parser.add_argument("--" + name, type=type(default), default=default)
     for name in ("activate-last", "no-bias", "decay-bias", "no-shuffle"):
         parser.add_argument("--" + name, action="store_true")
-    options = parser.parse_args(as_given, own)
+    # Whatever else is given says how the work is spread over ranks, and must change no result.
+    options, spread = parser.parse_known_args(as_given, own)
+    options.plain = not spread and options.loss == "mean-square" and not options.clip
 
     def run(*arguments):
         command = [own.mpiexec, "-n", own.ranks, own.program, "train", "mlp", "--threads", 1]

@@ -39,6 +39,15 @@ reference "identity, no biases, cosine alone, 2 ranks" "${matrices[@]}" \
   --ranks 2 --activation identity --no-bias --schedule cosine
 reference "other betas and eps, gelu-tanh after the last layer too, 3 ranks" "${matrices[@]}" \
   --ranks 3 --activate-last --beta1 0.8 --beta2 0.95 --eps 1e-3
+reference "cross-entropy of soft targets, a pair and a half, linear, 2 ranks" "${matrices[@]}" \
+  --ranks 2 --loss cross-entropy --layout pair --schedule linear --warmup 2
+reference "smoothed cross-entropy, a mesh, clipped, with all that saves memory, 4 ranks" \
+  "${matrices[@]}" --ranks 4 --loss cross-entropy --label-smoothing 0.1 --mesh dp=2,tp=2 \
+  --clip 0.05 --zero1 --recompute --accumulate 2 --schedule warmup-stable-decay --decay 6
+reference "mean square on copies alone, pairs, clipped, 2 ranks" "${matrices[@]}" \
+  --ranks 2 --mesh dp=2 --layout pair --clip 0.02 --accumulate 3
+reference "exact mode, pairs, a mesh, 4 ranks" "${matrices[@]}" \
+  --ranks 4 --mesh dp=2 --exact --shards 4 --row-blocks 4 --layout pair --loss cross-entropy
 reference "all rows in one shuffled batch, 2 ranks" matrices \
   --ranks 2 --batch 23 --epochs 4 --activation gelu-erf --weight-decay 0.1
 reference "test loss and accuracy after each epoch, 2 ranks" images --ranks 2

@@ -2,12 +2,12 @@
 // backward is the adjoint of its forward, <F x, g> = <x, F' g> summed over ranks, and
 // tests/test_regions.cpp holds every pair to that.
 //
-//   region                forward                       backward
-//   CopyToRanks           identity (x is replicated)    all-reduce (each rank holds a partial dx)
-//   ReduceFromRanks       all-reduce (partial sums)     identity (dy is replicated)
-//   GatherColumns         all-gather (own columns)      reduce-scatter (each rank holds a partial
-//   dy) ReduceScatterColumns  reduce-scatter (partial sums) all-gather (own columns of dy)
-//   SliceColumns          own columns of a replica      all-gather (own columns of dx)
+//   region                forward                     backward
+//   CopyToRanks           identity (x is replicated)  all-reduce (partial dx)
+//   ReduceFromRanks       all-reduce (partial y)      identity (dy is replicated)
+//   GatherColumns         all-gather (own columns)    reduce-scatter (partial dy)
+//   ReduceScatterColumns  reduce-scatter (partial y)  all-gather (own columns of dy)
+//   SliceColumns          own columns of a replica    all-gather (own columns of dx)
 //
 // Whether a gradient is a partial sum, which needs exactly one reduction, or complete, which must
 // get none, is the question on which most wrong backward passes went wrong. Where every rank holds

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+
+#include "colonnade/tree_sum.hpp"
 
 namespace colonnade {
 
@@ -225,7 +228,10 @@ bool same_traffic(const std::vector<LedgerLine>& a, const std::vector<LedgerLine
   return a.size() == b.size() && std::all_of(a.begin(), a.end(), has_line);
 }
 
-MemoryPlan predict_memory(const Job& job, int tp_rank, int dp_rank, Index rows) {
+MemoryPlan predict_memory(const Job& job, int tp_rank, int dp_rank,
+                          std::span<const Range> micro_batches) {
+  Index rows = 0;
+  for (const Range part : micro_batches) rows = std::max(rows, part.size());
   const auto bytes = [&](double numbers) {
     return numbers * static_cast<double>(job.scalar_bytes);
   };
@@ -246,7 +252,9 @@ MemoryPlan predict_memory(const Job& job, int tp_rank, int dp_rank, Index rows) 
   features += static_cast<double>(model.shard_output
                                       ? own_part(job, model.widths.back(), tp_rank, "the output")
                                       : model.widths.back());
-  plan.gradients = plan.parameters;
+  const Index copies =
+      model.shards > 0 ? std::max<Index>(tree_stack_height(std::ssize(micro_batches)) - 1, 1) : 1;
+  plan.gradients = static_cast<double>(copies) * plan.parameters;
   plan.activations = bytes(features * static_cast<double>(rows));
   return plan;
 }

@@ -105,7 +105,7 @@ RANKS_TEST_CASE("the plan's parameters and moments are those that ranks hold", "
       options.zero1 = true;
       SteppingJob job(world, options);
       const int tp_rank = job.mesh().tp().rank(), dp_rank = job.mesh().dp().rank();
-      const MemoryPlan plan = predict_memory(job.job(), tp_rank, dp_rank, 13);
+      const MemoryPlan plan = predict_memory(job.job(), tp_rank, dp_rank, job.parts_of(13));
       double values = 0, moments = 0;
       for (const Parameter* parameter : job.model().parameters()) {
         values += static_cast<double>(parameter->value.size());
@@ -118,4 +118,19 @@ RANKS_TEST_CASE("the plan's parameters and moments are those that ranks hold", "
       CHECK(plan.activations > 0);
     }
   }
+}
+
+TEST_CASE("exact mode keeps a copy of the gradients for each level of their tree above pairs") {
+  Job job = {.model = {.widths = {16, 16}, .shards = 8}};
+  const auto copies = [&](Index row_blocks) {
+    const MemoryPlan plan = predict_memory(job, 0, 0, micro_batches(32, 1, 0, 1, row_blocks));
+    return plan.gradients / plan.parameters;
+  };
+  CHECK(copies(1) == 1);
+  CHECK(copies(2) == 1);
+  CHECK(copies(4) == 2);
+  CHECK(copies(8) == 3);
+  job.model.shards = 0;  // fast mode adds one micro-batch after the other
+  CHECK(predict_memory(job, 0, 0, micro_batches(32, 1, 0, 8, 0)).gradients ==
+        predict_memory(job, 0, 0, micro_batches(32, 1, 0, 1, 0)).parameters);
 }

@@ -63,7 +63,9 @@ struct MemoryPlan {
   double total() const { return parameters + gradients + moments + activations; }
 };
 
-/// `rows`: of the rank's largest micro-batch.
-MemoryPlan predict_memory(const Job& job, int tp_rank, int dp_rank, Index rows);
+/// Of a step over these micro-batches. Exact mode keeps a copy of the gradients for each level of
+/// their tree above pairs of micro-batches.
+MemoryPlan predict_memory(const Job& job, int tp_rank, int dp_rank,
+                          std::span<const Range> micro_batches);
 
 }  // namespace colonnade

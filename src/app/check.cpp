@@ -52,7 +52,7 @@ void check_work(const CheckedJob& checked) {
 
 /// Of a rank: its part of the job, and the whole of it beside, in double; parameters that are
 /// compared, and the sample data.
-double memory_needed(CheckedJob checked, Index rows) {
+double memory_needed(CheckedJob checked) {
   checked.job.scalar_bytes = sizeof(double);
   Job whole = checked.job;
   whole.mesh = {};
@@ -60,8 +60,10 @@ double memory_needed(CheckedJob checked, Index rows) {
   const std::vector<Index>& widths = whole.model.widths;
   const double data = 3.0 * static_cast<double>(checked.trainer.batch) *
                       static_cast<double>(widths.front() + widths.back()) * sizeof(double);
-  return predict_memory(checked.job, 0, 0, rows).total() +
-         predict_memory(whole, 0, 0, checked.trainer.batch).total() + 2 * data;
+  const std::vector<Range> own = full_batch(checked.job, checked.trainer, 0);
+  const std::vector<Range> all = full_batch(whole, checked.trainer, 0);
+  return predict_memory(checked.job, 0, 0, own).total() + predict_memory(whole, 0, 0, all).total() +
+         2 * data;
 }
 
 void print_line(const CheckLine& line) {
@@ -97,8 +99,7 @@ int run_check(ProcessGroup& world, const Device& device, const CheckOptions& opt
     checked.job =
         resolve_job(options.model, options.loss, options.parallel, checked.trainer, world.size());
     check_work(checked);
-    check_memory(memory_needed(checked, full_batch(checked.job, checked.trainer, 0).front().size()),
-                 device);
+    check_memory(memory_needed(checked), device);
   });
   print_devices(world, device);
 

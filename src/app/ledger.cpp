@@ -78,9 +78,7 @@ void LedgerCheck::after() {
 }
 
 void print_plan(const Job& job, std::span<const Range> micro_batches) {
-  Index rows = 0;
-  for (const Range part : micro_batches) rows = std::max(rows, part.size());
-  const MemoryPlan memory = predict_memory(job, 0, 0, rows);
+  const MemoryPlan memory = predict_memory(job, 0, 0, micro_batches);
   std::printf("memory of rank 0, which has the most, at the least\n");
   for (const auto& [name, bytes] :
        {std::pair("parameters", memory.parameters), std::pair("gradients", memory.gradients),

@@ -120,15 +120,17 @@ void check_outputs(const TrainOptions& options) {
 }
 
 /// `model: 1,863,690 parameters, cut over 4 ranks, in 2 copies`
-void print_model(const Job& job, Index parameters) {
+void print_model(const Job& job, Index row_blocks, Index parameters) {
   const std::string copies =
       job.mesh.dp == 1 ? "" : ", in " + render_count(job.mesh.dp) + " copies";
   std::printf("model: %s parameters, cut over %d %s%s\n", render_count(parameters).c_str(),
               job.mesh.tp, job.mesh.tp == 1 ? "rank" : "ranks", copies.c_str());
   if (job.model.shards > 0) {
     std::printf(
-        "exact: %td shards a layer, the same bits on every number of ranks that divides it\n",
-        job.model.shards);
+        "exact: %td shards a layer, %td row blocks a batch, the same bits on every mesh that "
+        "divides "
+        "them\n",
+        job.model.shards, row_blocks);
   }
 }
 
@@ -161,7 +163,9 @@ void print_summary(ProcessGroup& world, const Mlp& model, const Totals& totals) 
   for (const std::int64_t bytes : sent) {
     std::printf(" %s", render_bytes(static_cast<double>(bytes)).c_str());
   }
-  std::printf("\npeak memory       %s a rank\n", render_bytes(static_cast<double>(memory)).c_str());
+  // Ranks that are threads share their process.
+  std::printf("\npeak memory       %s %s\n", render_bytes(static_cast<double>(memory)).c_str(),
+              world.transport_name() == "threads" ? "all ranks together" : "a rank");
 }
 
 /// Runs the trainer with its reports going to the screen and the log, both rank 0's.
@@ -201,8 +205,10 @@ void print_dry_run(const Job& job, const TrainerOptions& trainer) {
   for (std::size_t i = 0; i + 1 < job.model.widths.size(); ++i) {
     parameters += (job.model.widths[i] + (job.model.bias ? 1 : 0)) * job.model.widths[i + 1];
   }
-  print_model(job, parameters);
-  print_plan(job, full_batch(job, trainer, 0));
+  const std::vector<Range> parts = full_batch(job, trainer, 0);
+  predict_memory(job, 0, 0, parts);  // refuses what can't be cut, before anything is printed
+  print_model(job, trainer.row_blocks, parameters);
+  print_plan(job, parts);
 }
 
 }  // namespace
@@ -214,15 +220,17 @@ int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions&
   collectively(world, [&] {
     job = resolve_job(options.model, options.loss, options.parallel, trainer_options, world.size());
     if (!options.dry_run) {
-      const Index rows = full_batch(job, trainer_options, 0).front().size();  // of the largest
-      check_memory(predict_memory(job, 0, 0, rows).total(), device);
+      const std::vector<Range> parts = full_batch(job, trainer_options, 0);
+      check_memory(predict_memory(job, 0, 0, parts).total(), device);
     }
   });
-  print_devices(world, device);
   if (options.dry_run) {
-    if (world.rank() == 0) print_dry_run(job, trainer_options);
+    collectively(world, [&] {
+      if (world.rank() == 0) print_dry_run(job, trainer_options);
+    });
     return 0;
   }
+  print_devices(world, device);
 
   Mesh mesh(world, job.mesh);
   std::optional<TrainingJob> training;
@@ -238,7 +246,7 @@ int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions&
     if (world.rank() == 0 && !options.log.empty()) log.emplace(options.log);
   });
   if (world.rank() == 0) {
-    print_model(job, model.parameter_count());
+    print_model(job, trainer_options.row_blocks, model.parameter_count());
     print_data(data);
   }
 

@@ -29,7 +29,7 @@ void DataParallel::start(LinearLayer& layer) {
   if (group_->size() == 1 || kind_ == GradientSum::exact) return;
   const AccountScope charge = group_->charge(group_->account(layer.options().name));
   for (Parameter* parameter : {&layer.weight(), &layer.bias()}) {
-    if (parameter->value.size() == 0) continue;
+    if (parameter->value.size() == 0 || parameter->replicated) continue;
     if (kind_ == GradientSum::everywhere) {
       group_->start_all_reduce(elements(parameter->grad));
     } else {
@@ -49,22 +49,33 @@ void DataParallel::start_own_run(Parameter& parameter) {
 
 void DataParallel::finish() {
   if (group_->size() == 1) return;
-  if (kind_ == GradientSum::exact) {
-    for (const auto& layer : model_->layers()) {
-      const AccountScope charge = group_->charge(group_->account(layer->options().name));
-      for (Parameter* parameter : {&layer->weight(), &layer->bias()}) {
-        if (parameter->value.size() == 0) continue;
-        group_->all_reduce(elements(parameter->grad), Reduction::sum, SumOrder::tree);
-      }
-    }
-    return;
-  }
   group_->finish();
+  for (const auto& layer : model_->layers()) {
+    const AccountScope charge = group_->charge(group_->account(layer->options().name));
+    for (Parameter* parameter : {&layer->weight(), &layer->bias()}) {
+      if (parameter->value.size() == 0) continue;
+      if (kind_ == GradientSum::exact || parameter->replicated) sum_along_tree(*parameter);
+    }
+  }
   for (Arriving& arrived : arriving_) {
     std::copy_n(arrived.sum.data(), arrived.sum.size(),
                 arrived.parameter->grad.data() + arrived.run.begin);
   }
   arriving_.clear();
+}
+
+// What tensor-parallel ranks hold in common must stay the same on all of them, and each of them
+// sums it over a group of its own: an order that a library chooses might not be the same in all.
+void DataParallel::sum_along_tree(Parameter& parameter) {
+  if (kind_ != GradientSum::own_run) {
+    group_->all_reduce(elements(parameter.grad), Reduction::sum, SumOrder::tree);
+    return;
+  }
+  const std::span<const Range> runs = runs_of(parameter);
+  const Range own = runs[static_cast<std::size_t>(group_->rank())];
+  arriving_.push_back({&parameter, own, Tensor(own.size(), 1, group_->memory())});
+  group_->reduce_scatter(std::span<const Scalar>(elements(parameter.grad)),
+                         elements(arriving_.back().sum), runs, 1, SumOrder::tree);
 }
 
 void DataParallel::gather() {

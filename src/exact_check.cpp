@@ -33,7 +33,7 @@ CheckLine check_exact_bits(ProcessGroup& world, const CheckedJob& checked) {
   const std::vector<double> losses = job.train(), wanted = alone.train();
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     const bool same = std::memcmp(&losses[i], &wanted[i], sizeof(double)) == 0;
-    tally.add(same ? 0 : 1, [&] { return "loss " + std::to_string(i); });
+    tally.add(same ? 0 : 1, [&] { return "number " + std::to_string(i); });
   }
   if (world.rank() == 0) tally.count(static_cast<Index>(wanted.size()));
   for (std::size_t i = 0; i < job.model().parameters().size(); ++i) {

@@ -2,6 +2,7 @@
 
 #include <sched.h>
 
+#include <thread>
 #include <utility>
 
 namespace colonnade {
@@ -11,7 +12,8 @@ namespace {
 int usable_cores() {
   cpu_set_t cores;
   CPU_ZERO(&cores);
-  return sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
+  if (sched_getaffinity(0, sizeof cores, &cores) == 0) return CPU_COUNT(&cores);
+  return static_cast<int>(std::thread::hardware_concurrency());  // more than a cpu_set_t can hold
 }
 
 }  // namespace

@@ -38,7 +38,8 @@ CrossEntropy::CrossEntropy(ProcessGroup& group, OutputColumns columns, double la
       columns_(std::move(columns)),
       label_smoothing_(label_smoothing),
       order_(exact ? SumOrder::tree : SumOrder::any) {
-  if (columns_.y == columns_.dy) return;
+  const bool sharded = group.size() == 1 || columns_.y.size() < columns_.total;
+  if (sharded && columns_.y == columns_.dy) return;
   throw Error("cross-entropy needs its own columns of the output on each rank",
               {.hint = "build the model with shard_output"});
 }

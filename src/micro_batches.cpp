@@ -7,6 +7,7 @@ std::vector<Range> micro_batches(Index rows, int dp_size, int dp_rank, Index acc
                                  Index row_blocks) {
   std::vector<Range> ranges;
   if (row_blocks > 0) {
+    require_power_of_two(row_blocks, "the number of row blocks");
     const Index own = divide_exact(row_blocks, dp_size, "the row blocks among data-parallel ranks");
     for (Index i = 0; i < own; ++i) {
       ranges.push_back(shard_range(rows, row_blocks, dp_rank * own + i));

@@ -13,10 +13,9 @@ namespace {
 /// A layer as one rank sees it: how many features it has of what, and which collectives join them.
 struct LayerShape {
   std::string name;
-  Index in, out;          // of the whole layer
-  Index own_in, own_out;  // features of x and of s'(z) that this rank computes with
-  Index weights, biases;  // that this rank holds
-  bool replicated_bias;
+  Index in, out;              // of the whole layer
+  Index own_in, own_out;      // features of x and of s'(z) that this rank computes with
+  Index weights, biases;      // that this rank holds
   bool gathers_output;        // column-parallel, y complete on every rank
   bool sums_output;           // row-parallel, y summed over ranks
   bool scatters_output;       // and every rank gets its own columns alone
@@ -48,7 +47,6 @@ std::vector<LayerShape> layers_of(const Job& job, int tp_rank) {
                         : layer.out;
     layer.weights = row ? layer.own_in * layer.out : layer.in * layer.own_out;
     layer.biases = model.bias ? layer.own_out : 0;
-    layer.replicated_bias = !column_output;
     layer.gathers_output = !row && (last ? !model.shard_output : !pair);
     layer.sums_output = row && column_output == false;
     layer.scatters_output = row && column_output;

@@ -69,7 +69,10 @@ std::pair<Tensor, Tensor> SampleJob::rows_of_batch(Range rows) {
 double SampleJob::loss() {
   std::vector<double> sums;
   for (const Range part : parts_) {
-    if (part.size() == 0) continue;
+    if (part.size() == 0) {
+      sums.push_back(0);
+      continue;
+    }
     auto [x, t] = rows_of_batch(part);
     const ForwardContext context{.training = true, .step = 0, .first_row = part.begin};
     sums.push_back(training_->loss().forward(model().forward(std::move(x), context).y, t).sum);

@@ -1,6 +1,8 @@
 #include "colonnade/shard.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
 #include <string>
 
 namespace colonnade {
@@ -38,6 +40,14 @@ Index divide_exact(Index a, Index b, std::string_view what, SourceLine where) {
   return a / b;
 }
 
+void require_power_of_two(Index value, std::string_view what, SourceLine where) {
+  if (value > 0 && std::has_single_bit(static_cast<std::uint64_t>(value))) return;
+  throw Error(std::string(what) +
+                  " must be a power of two: only then do the sums of runs of them " +
+                  "make up the sum of all",
+              {.wanted = "1, 2, 4, 8, ...", .found = std::to_string(value)}, where);
+}
+
 Sharding::Sharding(Index total, Index parts, std::string_view what, SourceLine where)
     : Sharding(total, parts, 0, what, where) {}
 
@@ -55,6 +65,7 @@ Sharding::Sharding(Index total, Index parts, Index shards, std::string_view what
                        : "run on fewer ranks or choose a wider layer"},
         where);
   }
+  if (exact) require_power_of_two(shards, "the number of shards", where);
   if (exact) shards_a_part_ = divide_exact(shards, parts, "the shards among the ranks", where);
   ranges_.reserve(static_cast<std::size_t>(parts));
   for (Index i = 0; i < parts; ++i) {

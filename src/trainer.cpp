@@ -47,7 +47,8 @@ Traffic traffic_of(Mesh& mesh) {
 
 }  // namespace
 
-Evaluation evaluate(TrainingJob& job, const Dataset& data, Index batch, Index row_blocks) {
+Evaluation evaluate(TrainingJob& job, const Dataset& data, Index batch, Index accumulate,
+                    Index row_blocks) {
   ProcessGroup& dp = job.mesh().dp();
   const Mlp& model = job.model();
   const Loss& loss = job.loss();
@@ -56,7 +57,7 @@ Evaluation evaluate(TrainingJob& job, const Dataset& data, Index batch, Index ro
   std::vector<Index> rows;
   for (Index begin = 0; begin < data.samples(); begin += batch) {
     const Index count = std::min(batch, data.samples() - begin);
-    const auto parts = micro_batches(count, dp.size(), dp.rank(), 1, row_blocks);
+    const auto parts = micro_batches(count, dp.size(), dp.rank(), accumulate, row_blocks);
     sums.resize(parts.size());
     for (std::size_t part = 0; part < parts.size(); ++part) {
       const Index part_rows = parts[part].size();
@@ -91,10 +92,16 @@ Evaluation evaluate(TrainingJob& job, const Dataset& data, Index batch, Index ro
 Trainer::Trainer(TrainingJob& job, const Dataset& train, const Dataset* test,
                  const TrainerOptions& options)
     : job_(&job),
-      training_step_(job.model(), job.loss(), job.optimizer(), job.data_parallel(), options.clip),
+      training_step_(job.model(), job.loss(), job.optimizer(), job.data_parallel(), job.job().clip),
       train_(&train),
       test_(test),
       options_(options) {
+  if ((options.row_blocks > 0) != (job.job().model.shards > 0)) {
+    throw Error("a model in exact mode and row blocks go together only",
+                {.wanted = "both shards and row_blocks, or neither",
+                 .found = std::to_string(job.job().model.shards) + " shards and " +
+                          std::to_string(options.row_blocks) + " row blocks"});
+  }
   const std::int64_t steps_an_epoch = (train.samples() + options.batch - 1) / options.batch;
   std::int64_t steps = options.steps;
   if (options.epochs > 0) {
@@ -127,7 +134,8 @@ void Trainer::run() {
     }
     EpochReport report{.epoch = epoch, .test = {}};
     if (test_ != nullptr) {
-      report.test = evaluate(*job_, *test_, options_.batch, options_.row_blocks);
+      report.test =
+          evaluate(*job_, *test_, options_.batch, options_.accumulate, options_.row_blocks);
     }
     on_epoch(report);
   }

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <span>
+#include <string>
 #include <utility>
 
 #include "colonnade/ops.hpp"
@@ -30,10 +31,21 @@ TrainingStep::TrainingStep(Mlp& model, const Loss& loss, AdamW& optimizer,
       norm_account_(clip > 0 ? model.group().account("norm") : 0),
       loss_sums_(model.memory()) {
   if (clip > 0) squares_.resize(model.parameters().size());
+  if (data_parallel == nullptr) return;
+  if (exact() != (data_parallel->kind() == GradientSum::exact)) {
+    throw Error("a model in exact mode and GradientSum::exact go together only");
+  }
+  if (data_parallel->kind() == GradientSum::own_run &&
+      optimizer.moments_over() != &data_parallel->group()) {
+    throw Error("GradientSum::own_run needs an optimizer that updates the own runs",
+                {.hint = "give AdamW the data-parallel group as moments_over"});
+  }
 }
 
 void TrainingStep::begin(Index rows, Index micro_batches, std::int64_t steps_done) {
+  if (exact()) require_power_of_two(micro_batches, "the number of a rank's micro-batches");
   model_->zero_grad();
+  gradient_sums_height_ = 0;  // a step that an exception ended may have left some
   rows_ = rows;
   micro_batches_ = micro_batches;
   added_ = 0;
@@ -42,6 +54,7 @@ void TrainingStep::begin(Index rows, Index micro_batches, std::int64_t steps_don
 }
 
 void TrainingStep::add(Tensor x, ConstMatrixView t, Index first_row) {
+  check_count(added_ < micro_batches_);
   const bool is_last = added_ + 1 == micro_batches_;
   const auto ready = [&](LinearLayer& layer) {
     if (is_last && data_parallel_ != nullptr) data_parallel_->start(layer);
@@ -86,7 +99,14 @@ void TrainingStep::join_gradients_along_tree() {
   }
 }
 
+void TrainingStep::check_count(bool fits) const {
+  if (fits) return;
+  throw Error("a step needs all of its micro-batches and no more",
+              {.wanted = std::to_string(micro_batches_), .found = std::to_string(added_)});
+}
+
 double TrainingStep::sum() {
+  check_count(added_ == micro_batches_);
   double sum = tree_sum(loss_sums_);
   if (data_parallel_ != nullptr) {
     data_parallel_->finish();

@@ -38,7 +38,7 @@ CheckedJob elaborate_job_on(int ranks) {
   checked.job.model.dropout = 0.2;
   checked.job.model.recompute = true;
   checked.trainer.accumulate = 2;
-  checked.job.clip = checked.trainer.clip = 0.05;
+  checked.job.clip = 0.05;
   return checked;
 }
 

@@ -293,4 +293,19 @@ passes "killing one rank ends the job with an error" test "$status" != 0
 passes "within 5 seconds" test "$took" -le 5
 passes "and leaves no rank behind" sh -c "! pgrep -f 'colonnade trai[n] .*$scratch.*--seed 424242'"
 
+# One file under two names, that isn't there yet.
+refuses "a log over the model, by another name" "--log would overwrite the file of --save" \
+  on 1 "${matrices[@]}" --steps 1 --save "$scratch/two-names" --log "$scratch/./two-names"
+ln -s nothing-yet "$scratch/link"
+refuses "a log over the model, by a link to nothing" "--log would overwrite the file of --save" \
+  on 1 "${matrices[@]}" --steps 1 --save "$scratch/nothing-yet" --log "$scratch/link"
+refuses "more micro-batches than rows" "more micro-batches than it has rows.*found 20000000" \
+  on 2 "${matrices[@]}" --batch 6 --accumulate 20000000
+refuses "tensors beyond any memory" "beyond any memory.*found 2147483648 x 2147483648" \
+  on 1 train mlp --dry-run --widths 2147483648,2147483648
+refuses "a dry run of what can't be cut, on all ranks" "the outputs of layers.1 among 3 ranks" \
+  on 3 train mlp --dry-run --widths 4,5,2
+prints "a dry run of what this node can't hold" "too much for this node" \
+  on 1 train mlp --dry-run --widths 1000000,1000000
+
 finish

@@ -43,10 +43,10 @@ struct Outcome {
   std::vector<Tensor> values;
 };
 
-Outcome run(SteppingJob& job) {
+Outcome run(SteppingJob& job, Index rows = 29) {
   Outcome outcome;
   for (int step = 0; step < 5; ++step) {
-    const StepResult result = job.step(step == 3 ? 3 : 29);  // with empty row blocks
+    const StepResult result = job.step(step == 3 ? 3 : rows);  // with empty row blocks
     outcome.numbers.push_back(result.loss);
     outcome.numbers.push_back(*result.gradient_norm);
   }
@@ -70,11 +70,11 @@ void check_bits(ProcessGroup& world, const JobOptions& options, const Outcome& w
   }
 }
 
-Outcome run_on_one_rank(JobOptions options) {
+Outcome run_on_one_rank(JobOptions options, Index rows = 29) {
   options.mesh = {1, 1};
   ProcessGroup alone = ProcessGroup::self();
   SteppingJob job(alone, options);
-  return run(job);
+  return run(job, rows);
 }
 
 }  // namespace
@@ -114,7 +114,8 @@ TEST_CASE("every sum of an exact step runs along the tree, and none needs to in 
           if (event.find("along the tree") != std::string::npos) ++in_order;
         }
         CHECK(sums > 10);
-        CHECK(in_order == (number > 0 ? sums : 0));
+        // In fast mode only those of replicated parameters do.
+        CHECK((number > 0 ? in_order == sums : in_order < sums / 2));
       }
     }
   }
@@ -142,15 +143,17 @@ RANKS_TEST_CASE("exact mode has the same bits on every mesh", "1 2 4 8") {
 
 TEST_CASE("exact mode has the same bits for every number of threads") {
   const int before = omp_get_max_threads();
-  for (const Layout layout : {Layout::gather, Layout::pair}) {
-    // Wide enough for the ops to use threads.
-    JobOptions options = exact_job({1, 1}, layout, LossKind::mean_square);
-    options.model.widths = {200, 300, 500, 40};
+  for (const LossKind loss : {LossKind::mean_square, LossKind::cross_entropy}) {
+    // So many rows and columns that every op shares them among threads.
+    JobOptions options = exact_job({1, 1}, Layout::pair, loss);
+    options.model.widths = {200, 300, 500, 300};
+    options.row_blocks = 1;
+    constexpr Index rows = 160;
     omp_set_num_threads(1);
-    const Outcome want = run_on_one_rank(options);
+    const Outcome want = run_on_one_rank(options, rows);
     for (const int threads : {2, 3}) {
       omp_set_num_threads(threads);
-      const Outcome got = run_on_one_rank(options);
+      const Outcome got = run_on_one_rank(options, rows);
       CHECK(got.numbers == want.numbers);
       for (std::size_t i = 0; i < got.values.size(); ++i) {
         CHECK(same_bits(got.values[i], want.values[i]));

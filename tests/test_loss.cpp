@@ -120,6 +120,12 @@ RANKS_TEST_CASE("in exact mode cross-entropy has the same bits on 1, 2, 4 and 8 
   for (Index i = 0; i < got.size(); ++i) CHECK(got.data()[i] == want.columns(columns.y).data[i]);
 }
 
+RANKS_TEST_CASE("cross-entropy refuses an output that every rank has", "2 3") {
+  const OutputColumns whole = {.total = 4, .y = {0, 4}, .dy = {0, 4}};
+  CHECK(harness::error_of([&] { CrossEntropy loss(world, whole, 0, false); }).find("own columns") !=
+        std::string::npos);
+}
+
 TEST_CASE("a loss refuses an output that it cannot use") {
   ProcessGroup alone = ProcessGroup::self();
   const OutputColumns half = {.total = 4, .y = {0, 2}, .dy = {0, 2}};

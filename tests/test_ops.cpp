@@ -108,18 +108,21 @@ TEST_CASE("activations match their definitions, with a bias and without") {
 }
 
 TEST_CASE("activations are stable far from zero") {
+  const Scalar beyond_its_root = std::sqrt(std::numeric_limits<Scalar>::max()) * 4;
   for (const Activation activation : activations) {
-    CAPTURE(to_string(activation));
-    Tensor z(1, 2), y(1, 2);
-    z(0, 0) = 1000;
-    z(0, 1) = -1000;
-    activation_forward(activation, {}, z, y);
-    CHECK(y(0, 0) == 1000);
-    CHECK(std::abs(y(0, 1)) == (activation == Activation::identity ? 1000 : 0));
-    Tensor dy = random_matrix(1, 2, "dy");
-    activation_backward(dy, z, {});
-    CHECK(z(0, 0) == dy(0, 0));
-    CHECK(z(0, 1) == (activation == Activation::identity ? dy(0, 1) : 0));
+    for (const Scalar far : {Scalar{1000}, beyond_its_root}) {
+      CAPTURE(to_string(activation));
+      Tensor z(1, 2), y(1, 2);
+      z(0, 0) = far;
+      z(0, 1) = -far;
+      activation_forward(activation, {}, z, y);
+      CHECK(y(0, 0) == far);
+      CHECK(std::abs(y(0, 1)) == (activation == Activation::identity ? far : 0));
+      Tensor dy = random_matrix(1, 2, "dy");
+      activation_backward(dy, z, {});
+      CHECK(z(0, 0) == dy(0, 0));
+      CHECK(z(0, 1) == (activation == Activation::identity ? dy(0, 1) : 0));
+    }
   }
 }
 

@@ -14,7 +14,7 @@ namespace colonnade {
 
 struct CheckedJob {
   Job job;                      // scalar_bytes is that of the check's own precision
-  TrainerOptions trainer = {};  // batch, steps, accumulate, row_blocks, clip and seed count
+  TrainerOptions trainer = {};  // batch, steps, accumulate, row_blocks and seed count
   Index samples = 3;            // elements of each shard that are differentiated by
 };
 

@@ -28,7 +28,8 @@ class DataParallel {
 
   /// This rank's gradients of a layer are complete: their sum is under way from here on, and the
   /// layers below compute meanwhile. They must not be touched before finish(). All ranks start the
-  /// layers in the same order. In exact mode the sums are left to finish().
+  /// layers in the same order. The sums of exact mode and of replicated
+  /// parameters are left to finish().
   void start(LinearLayer& layer);
 
   /// Returns when all sums are there. After own_run only the elements that AdamW updates on this
@@ -51,6 +52,7 @@ class DataParallel {
     Tensor sum;
   };
   void start_own_run(Parameter& parameter);
+  void sum_along_tree(Parameter& parameter);
   std::span<const Range> runs_of(const Parameter& parameter) const;
 
   ProcessGroup* group_;

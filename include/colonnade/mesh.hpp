@@ -35,6 +35,9 @@ class Mesh {
   /// Throws the same on every rank, before it communicates, unless the shape has all of the world.
   Mesh(ProcessGroup& world, MeshShape shape);
 
+  Mesh(const Mesh&) = delete;  // models hold its groups
+  Mesh& operator=(const Mesh&) = delete;
+
   MeshShape shape() const { return shape_; }
   ProcessGroup& world() { return *world_; }
   /// The ranks that share this rank's copy of the model; rank() is tp_rank.

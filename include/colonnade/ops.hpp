@@ -90,8 +90,8 @@ void squared_error_backward(ConstMatrixView y, ConstMatrixView t, double scale, 
 // --- Loss: softmax cross-entropy over classes that are cut into shards ---------------------------
 //
 // l [n, m] logits of m of the V classes, t [n, m] their probabilities (one-hot for a label; a row
-// sums to 1 over all V). With the largest logit L_i of row i and d_ij = l_ij - L_i, three numbers a
-// row are what shards add up:  sum_j exp(d_ij),  sum_j t_ij d_ij,  sum_j d_ij.
+// sums to 1 over all V); logits are finite. With the largest logit L_i of row i and d_ij = l_ij -
+// L_i, three numbers a row are what shards add up:  sum_j exp(d_ij),  sum_j t_ij d_ij,  sum_j d_ij.
 
 /// largest [n]: the largest of each row.
 void row_largest(ConstMatrixView l, std::span<double> largest);

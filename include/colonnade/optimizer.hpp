@@ -38,6 +38,7 @@ class AdamW {
   void step(double factor = 1, double gradient_scale = 1);
 
   const AdamWOptions& options() const { return options_; }
+  const ProcessGroup* moments_over() const { return moments_over_; }
 
  private:
   struct Share {

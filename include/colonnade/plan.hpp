@@ -20,7 +20,7 @@ struct Job {
   LossOptions loss;
   MeshShape mesh;
   bool zero1 = false;  // moments cut over data-parallel ranks
-  double clip = 0;
+  double clip = 0;     // largest norm of all gradients together; 0: unbounded
   Index scalar_bytes = 4;
 };
 

@@ -30,6 +30,11 @@ Index shard_owner(Index n, Index parts, Index index);
 /// a / b where b must divide a: `what` names the quantity in the error otherwise.
 Index divide_exact(Index a, Index b, std::string_view what, SourceLine where = SourceLine::here());
 
+/// Throws unless value is 1, 2, 4, 8, ...: only then do the sums of runs of equal length make up
+/// the sum of all along the tree of tree_sum.hpp.
+void require_power_of_two(Index value, std::string_view what,
+                          SourceLine where = SourceLine::here());
+
 /// The cut of `total` columns among `parts` ranks; part i owns range(i). It is a cut into logical
 /// shards, of which every part owns a run: as many shards as parts in fast mode, a number that
 /// doesn't change with the parts in exact mode.
@@ -39,8 +44,8 @@ class Sharding {
   /// thing that is cut.
   Sharding(Index total, Index parts, std::string_view what, SourceLine where = SourceLine::here());
 
-  /// `shards` of them, or one for each part if it is 0. Throws unless parts divides shards and
-  /// every shard gets a column.
+  /// `shards` of them, or one for each part if it is 0. Throws unless shards is a power of
+  /// two that parts divides and every shard gets a column.
   Sharding(Index total, Index parts, Index shards, std::string_view what,
            SourceLine where = SourceLine::here());
 

@@ -25,7 +25,6 @@ struct TrainerOptions {
   std::int64_t decay = 0;  // steps in which warmup-stable-decay falls; 0: a fifth of all
   Index accumulate = 1;    // micro-batches that each data-parallel rank makes of its rows
   Index row_blocks = 0;    // exact mode: into which a batch is cut for any number of ranks; else 0
-  double clip = 0;         // largest norm of all gradients together; 0: unbounded
 };
 
 /// One optimizer step, as a log line has it.
@@ -54,9 +53,10 @@ struct EpochReport {
 
 inline namespace COLONNADE_PRECISION {
 
-/// Loss and accuracy on all of `data`, `batch` rows at a time, each batch cut among data-parallel
-/// ranks. Collective over the mesh.
-Evaluation evaluate(TrainingJob& job, const Dataset& data, Index batch, Index row_blocks = 0);
+/// Loss and accuracy on all of `data`, `batch` rows at a time, each batch cut like those of
+/// training. Collective over the mesh.
+Evaluation evaluate(TrainingJob& job, const Dataset& data, Index batch, Index accumulate = 1,
+                    Index row_blocks = 0);
 
 class Trainer {
  public:

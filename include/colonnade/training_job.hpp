@@ -15,8 +15,9 @@ namespace colonnade::inline COLONNADE_PRECISION {
 
 class TrainingJob {
  public:
-  /// `mesh` must outlive it and have the job's shape. Throws, the same on every rank, if the job
-  /// can't be cut like that. It sends nothing, and may stand in collectively().
+  /// `mesh` must outlive it. Mesh, loss and build settle three fields of the job: its shape,
+  /// whether the output is sharded, and the size of a number. Throws, the same on every rank, if
+  /// the job can't be cut like that. It sends nothing, and may stand in collectively().
   TrainingJob(Mesh& mesh, const Job& job, const AdamWOptions& adamw);
   TrainingJob(const TrainingJob&) = delete;
   TrainingJob& operator=(const TrainingJob&) = delete;

@@ -32,12 +32,14 @@ inline namespace COLONNADE_PRECISION {
 class TrainingStep {
  public:
   /// All must outlive it; `data_parallel` is null where there is one such rank. `clip` bounds the
-  /// norm of all gradients together; 0 is no bound.
+  /// norm of all gradients together; 0 is no bound. Throws unless they fit together: exact mode
+  /// with exact sums, moments cut as the sums are.
   TrainingStep(Mlp& model, const Loss& loss, AdamW& optimizer,
                DataParallel* data_parallel = nullptr, double clip = 0);
 
   /// Zeroes the gradients. `rows` are those of the whole batch, over all micro-batches and
-  /// data-parallel ranks; `steps_done` is what dropout is keyed by.
+  /// data-parallel ranks; `steps_done` is what dropout is keyed by. In exact mode the number of
+  /// micro-batches must be a power of two.
   void begin(Index rows, Index micro_batches, std::int64_t steps_done = 0);
 
   /// Forward, loss, backward. x [n, in], t [n, out]: rows from `first_row` of the whole batch on,
@@ -55,6 +57,7 @@ class TrainingStep {
   StepResult finish(double factor = 1);
 
  private:
+  void check_count(bool fits) const;
   void join_gradients_along_tree();
   double gradient_norm();
   bool exact() const { return model_->options().shards > 0; }

@@ -96,8 +96,8 @@ void print_table(const CheckedJob& checked, const std::vector<CheckLine>& lines)
 int run_check(ProcessGroup& world, const Device& device, const CheckOptions& options) {
   CheckedJob checked{.job = {}, .trainer = options.trainer, .samples = options.samples};
   collectively(world, [&] {
-    checked.job =
-        resolve_job(options.model, options.loss, options.parallel, checked.trainer, world.size());
+    checked.job = resolve_job(options.model, options.loss, options.parallel, options.clip,
+                              checked.trainer, world.size());
     check_work(checked);
     check_memory(memory_needed(checked), device);
   });

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdio>
 #include <string>
@@ -17,32 +18,25 @@ namespace {
 constexpr Index default_shards = 8;
 constexpr Index default_row_blocks = 1;
 
-void check_power_of_two(const std::string& option, Index value) {
-  if (std::has_single_bit(static_cast<std::uint64_t>(value))) return;
-  throw Error(option +
-                  " must be a power of two: only then do the sums of runs of shards make up "
-                  "the sum of all",
-              {.wanted = "1, 2, 4, 8, ...", .found = std::to_string(value)});
-}
-
 void check_divides(const std::string& option, Index value, const std::string& what, int ranks) {
   if (value % ranks == 0) return;
   throw Error("exact mode cannot deal out " + option + " " + std::to_string(value) + " to " + what,
               {.wanted = "a number of ranks that divides it",
                .found = std::to_string(ranks),
-               .hint = "choose another --mesh, another number of ranks, or a larger " + option});
+               .hint = "choose another --mesh or another number of ranks"});
 }
 
 void resolve_exact_mode(const ParallelOptions& parallel, Job& job, TrainerOptions& trainer) {
   job.model.shards = parallel.shards > 0 ? parallel.shards : default_shards;
   trainer.row_blocks = parallel.row_blocks > 0 ? parallel.row_blocks : default_row_blocks;
-  check_power_of_two("--shards", job.model.shards);
-  check_power_of_two("--row-blocks", trainer.row_blocks);
+  require_power_of_two(job.model.shards, "--shards");
+  require_power_of_two(trainer.row_blocks, "--row-blocks");
   check_divides("--shards", job.model.shards, "the tensor-parallel ranks", job.mesh.tp);
   check_divides("--row-blocks", trainer.row_blocks, "the data-parallel ranks", job.mesh.dp);
   if (trainer.accumulate > 1) {
+    const auto blocks = static_cast<std::uint64_t>(trainer.accumulate * job.mesh.dp);
     throw Error("--accumulate doesn't go with --exact",
-                {.hint = "--row-blocks " + std::to_string(trainer.accumulate * job.mesh.dp) +
+                {.hint = "--row-blocks " + std::to_string(std::bit_ceil(blocks)) +
                          " runs a batch in parts, and adds them in an order that doesn't depend on "
                          "the ranks"});
   }
@@ -54,6 +48,18 @@ void check_widths(const std::vector<Index>& widths) {
                                                 .found = std::to_string(widths.size())});
 }
 
+/// Sizes in bytes must be countable.
+void check_sizes(const std::vector<Index>& widths, Index batch) {
+  constexpr Index most = Index{1} << 50;
+  for (std::size_t i = 0; i + 1 < widths.size(); ++i) {
+    const Index other = std::max(widths[i + 1], batch);
+    if (widths[i] <= most / other) continue;
+    throw Error("--widths and --batch make tensors beyond any memory",
+                {.wanted = "at most 2^50 elements each",
+                 .found = std::to_string(widths[i]) + " x " + std::to_string(other)});
+  }
+}
+
 void check_goes_with(bool given, const std::string& option, bool other, const std::string& with) {
   if (given && !other) throw Error(option + " goes with " + with + " only");
 }
@@ -61,8 +67,9 @@ void check_goes_with(bool given, const std::string& option, bool other, const st
 }  // namespace
 
 Job resolve_job(MlpOptions model, const LossOptions& loss, const ParallelOptions& parallel,
-                TrainerOptions& trainer, int world_size) {
+                double clip, TrainerOptions& trainer, int world_size) {
   check_widths(model.widths);
+  check_sizes(model.widths, trainer.batch);
   check_goes_with(parallel.shards > 0, "--shards", parallel.exact, "--exact");
   check_goes_with(parallel.row_blocks > 0, "--row-blocks", parallel.exact, "--exact");
   check_goes_with(loss.label_smoothing > 0, "--label-smoothing",
@@ -70,11 +77,16 @@ Job resolve_job(MlpOptions model, const LossOptions& loss, const ParallelOptions
   check_goes_with(trainer.decay > 0, "--decay",
                   trainer.schedule == ScheduleKind::warmup_stable_decay,
                   "--schedule warmup-stable-decay");
+  if (trainer.accumulate > trainer.batch) {
+    throw Error("--accumulate cuts a batch into more micro-batches than it has rows",
+                {.wanted = "at most --batch " + std::to_string(trainer.batch),
+                 .found = std::to_string(trainer.accumulate)});
+  }
   Job job = {.model = std::move(model),
              .loss = loss,
              .mesh = parse_mesh(parallel.mesh, world_size),
              .zero1 = parallel.zero1,
-             .clip = trainer.clip,
+             .clip = clip,
              .scalar_bytes = sizeof(Scalar)};
   job.model.shard_output = loss.kind == LossKind::cross_entropy;
   if (parallel.exact) resolve_exact_mode(parallel, job, trainer);
@@ -85,13 +97,15 @@ std::vector<Range> full_batch(const Job& job, const TrainerOptions& trainer, int
   return micro_batches(trainer.batch, job.mesh.dp, dp_rank, trainer.accumulate, trainer.row_blocks);
 }
 
+double present_memory() {
+  return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+}
+
 void check_memory(double bytes_a_rank, const Device& device) {
   const double needed = bytes_a_rank * device.node_size;
-  const double present =
-      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
-  if (needed <= present) return;
+  if (needed <= present_memory()) return;
   throw Error("--widths and --batch need more memory than node " + device.host + " has",
-              {.wanted = "at most " + render_bytes(present),
+              {.wanted = "at most " + render_bytes(present_memory()),
                .found = render_bytes(needed) + " for its ranks",
                .hint = "use more nodes, narrower layers or a smaller batch"});
 }

@@ -13,10 +13,13 @@ namespace colonnade::app {
 /// Completes the model's and the trainer's options and finds the mesh. Throws, the same on every
 /// rank, if options contradict one another or don't fit the number of ranks.
 Job resolve_job(MlpOptions model, const LossOptions& loss, const ParallelOptions& parallel,
-                TrainerOptions& trainer, int world_size);
+                double clip, TrainerOptions& trainer, int world_size);
 
 /// The micro-batches that this rank makes of a full batch.
 std::vector<Range> full_batch(const Job& job, const TrainerOptions& trainer, int dp_rank);
+
+/// Bytes that this node has.
+double present_memory();
 
 /// Refuses a run that this node's memory can't hold before a page of it is touched: else the system
 /// ends the job in the middle, without a word.

@@ -10,7 +10,7 @@ namespace colonnade::app {
 
 namespace {
 
-/// `layers.0  all-gather`, for errors and rows of a table.
+/// `tp layers.0 all-gather`
 std::string name_of(const LedgerLine& line) {
   return line.group + " " + (line.account.empty() ? "other" : line.account) + " " +
          std::string(to_string(line.kind));

@@ -27,7 +27,7 @@ class LedgerCheck {
   bool printed_ = false;
 };
 
-/// Memory and messages of rank 0, which has the most of both, for a step of these micro-batches.
+/// Memory and messages of rank 0 for a step of these micro-batches.
 void print_plan(const Job& job, std::span<const Range> micro_batches);
 
 }  // namespace colonnade::app

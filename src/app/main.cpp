@@ -1,5 +1,6 @@
 // Joins the world, reads the command line, runs the command. The only place that catches errors: an
 // agreed one is printed by one rank and all end in order; a rank that fails alone ends the job.
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -86,10 +87,22 @@ std::optional<app::CommandLine> line_with_ranks(const Arguments& arguments) {
   return std::nullopt;
 }
 
+/// A file that grows beyond its limit is an error of the write, with our message. And libraries
+/// below MPI catch a hangup when they are loaded, so that a job would survive its terminal; one
+/// that asked for that, as nohup does, ignores it.
+void restore_signals() {
+  std::signal(SIGXFSZ, SIG_IGN);
+  struct sigaction hangup {};
+  if (sigaction(SIGHUP, nullptr, &hangup) == 0 && hangup.sa_handler != SIG_IGN) {
+    std::signal(SIGHUP, SIG_DFL);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   prepare_backend(argv);
+  restore_signals();
   try {
     const Arguments arguments(argv + 1, argv + argc);
     const auto line = line_with_ranks(arguments);

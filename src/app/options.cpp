@@ -103,7 +103,7 @@ class Parser {
     add_model_options(command, check.model);
     add_loss_options(command, check.loss);
     add_parallel_options(command, check.model, check.parallel);
-    add_step_options(command, check.trainer);
+    add_step_options(command, check.trainer, check.clip);
     command.add_option("--steps", check.trainer.steps, "optimizer steps to compare")
         ->transform(whole_number(1, 1000));
     command.add_option("--samples", check.samples, "elements of each shard to differentiate by")

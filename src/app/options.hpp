@@ -31,6 +31,7 @@ struct TrainOptions {
   LossOptions loss;
   TrainerOptions trainer;
   AdamWOptions adamw;
+  double clip = 0;  // largest norm of all gradients together; 0: unbounded
   ParallelOptions parallel;
   bool ledger = false;
   bool dry_run = false;
@@ -57,6 +58,7 @@ struct CheckOptions {
   LossOptions loss;
   TrainerOptions trainer = {.batch = 7, .epochs = 0, .steps = 5};
   ParallelOptions parallel;
+  double clip = 0;  // 0: unbounded
   Index samples = 3;
 };
 

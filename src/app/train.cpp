@@ -1,6 +1,7 @@
 // `colonnade train mlp`: data, model, loop, files, summary.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -87,10 +88,18 @@ NamedPaths given(const NamedPaths& all) {
 
 /// Whether two paths lead to one file, that is there or is to be made.
 bool same_file(const std::string& a, const std::string& b) {
+  namespace fs = std::filesystem;
   std::error_code ignored;
-  if (std::filesystem::equivalent(a, b, ignored)) return true;
-  return std::filesystem::weakly_canonical(a, ignored) ==
-         std::filesystem::weakly_canonical(b, ignored);
+  if (fs::equivalent(a, b, ignored)) return true;
+  // Without a file there, the path tells; a link to nothing counts as what it leads to.
+  const auto place = [&](const std::string& path) {
+    fs::path at = fs::absolute(path, ignored);
+    for (int links = 0; links < 40 && fs::is_symlink(at, ignored); ++links) {
+      at = at.parent_path() / fs::read_symlink(at, ignored);
+    }
+    return fs::weakly_canonical(at, ignored);
+  };
+  return place(a) == place(b);
 }
 
 /// Finds outputs that can't be written, or would destroy an input or one another, before the work
@@ -200,15 +209,19 @@ Totals train(ProcessGroup& world, Trainer& trainer, const TrainOptions& options,
 }
 
 /// `--dry-run`: what the formulas say about the job, without data, without a model.
-void print_dry_run(const Job& job, const TrainerOptions& trainer) {
+void print_dry_run(const Job& job, const TrainerOptions& trainer, const Device& device) {
   Index parameters = 0;
   for (std::size_t i = 0; i + 1 < job.model.widths.size(); ++i) {
     parameters += (job.model.widths[i] + (job.model.bias ? 1 : 0)) * job.model.widths[i + 1];
   }
   const std::vector<Range> parts = full_batch(job, trainer, 0);
-  predict_memory(job, 0, 0, parts);  // refuses what can't be cut, before anything is printed
   print_model(job, trainer.row_blocks, parameters);
   print_plan(job, parts);
+  const double needed = predict_memory(job, 0, 0, parts).total() * device.node_size;
+  if (needed > present_memory()) {
+    std::printf("too much for this node: its %d ranks need %s, it has %s\n", device.node_size,
+                render_bytes(needed).c_str(), render_bytes(present_memory()).c_str());
+  }
 }
 
 }  // namespace
@@ -218,16 +231,13 @@ int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions&
   Job job;
   Data data;
   collectively(world, [&] {
-    job = resolve_job(options.model, options.loss, options.parallel, trainer_options, world.size());
-    if (!options.dry_run) {
-      const std::vector<Range> parts = full_batch(job, trainer_options, 0);
-      check_memory(predict_memory(job, 0, 0, parts).total(), device);
-    }
+    job = resolve_job(options.model, options.loss, options.parallel, options.clip, trainer_options,
+                      world.size());
+    // Refuses what can't be cut, before anything is printed.
+    predict_memory(job, 0, 0, full_batch(job, trainer_options, 0));
   });
   if (options.dry_run) {
-    collectively(world, [&] {
-      if (world.rank() == 0) print_dry_run(job, trainer_options);
-    });
+    if (world.rank() == 0) print_dry_run(job, trainer_options, device);
     return 0;
   }
   print_devices(world, device);
@@ -236,6 +246,10 @@ int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions&
   std::optional<TrainingJob> training;
   collectively(world, [&] {
     data = load_data(options);
+    // A batch has no more rows than there are samples.
+    TrainerOptions batches = trainer_options;
+    batches.batch = std::min(batches.batch, data.train->samples());
+    check_memory(predict_memory(job, 0, 0, full_batch(job, batches, 0)).total(), device);
     training.emplace(mesh, job, options.adamw);
     if (world.rank() == 0) check_outputs(options);
   });

@@ -150,16 +150,14 @@ void add_parallel_options(CLI::App& command, MlpOptions& model, ParallelOptions&
                    "keep layer inputs alone and compute the rest again in backward");
 }
 
-void add_step_options(CLI::App& command, TrainerOptions& trainer) {
+void add_step_options(CLI::App& command, TrainerOptions& trainer, double& clip) {
   command.add_option("--batch", trainer.batch, "samples in a step")
       ->transform(whole_number(1, largest_size));
   command
       .add_option("--accumulate", trainer.accumulate,
                   "micro-batches that a batch is cut into, one after the other")
       ->transform(whole_number(1, largest_size));
-  command
-      .add_option("--clip", trainer.clip,
-                  "largest norm of all gradients together (default: unbounded)")
+  command.add_option("--clip", clip, "largest norm of all gradients together (default: unbounded)")
       ->check(real_number(smallest_real, largest_real))
       ->default_str("");
 }
@@ -169,7 +167,7 @@ void add_train_options(CLI::App& command, TrainOptions& train) {
   add_model_options(command, train.model);
   add_loss_options(command, train.loss);
   add_parallel_options(command, train.model, train.parallel);
-  add_step_options(command, train.trainer);
+  add_step_options(command, train.trainer, train.clip);
   add_trainer_options(command, train.trainer);
   add_optimizer_options(command, train.adamw);
   add_file_options(command, train);

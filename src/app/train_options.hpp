@@ -11,7 +11,7 @@ void add_model_options(CLI::App& command, MlpOptions& model);
 void add_loss_options(CLI::App& command, LossOptions& loss);
 void add_parallel_options(CLI::App& command, MlpOptions& model, ParallelOptions& parallel);
 /// How a batch becomes a step: --batch, --accumulate, --clip.
-void add_step_options(CLI::App& command, TrainerOptions& trainer);
+void add_step_options(CLI::App& command, TrainerOptions& trainer, double& clip);
 void add_train_options(CLI::App& command, TrainOptions& train);
 
 }  // namespace colonnade::app

@@ -27,10 +27,13 @@ void activate(Activation activation, Chunk& z, Chunk& y) {
       z = (z > Scalar{0}).select(Chunk::Ones(z.size()), Chunk::Zero(z.size()));
       return;
     case Activation::gelu_tanh: {
-      const Chunk t = (sqrt_2_over_pi * z * (1 + cubic * z.square())).tanh();
+      // Beyond 20 the tanh is 1 to the last bit of a double; the square of a large z would
+      // overflow.
+      const Chunk c = z.max(Scalar{-20}).min(Scalar{20});
+      const Chunk t = (sqrt_2_over_pi * c * (1 + cubic * c.square())).tanh();
       y = Scalar{0.5} * z * (1 + t);
       z = Scalar{0.5} * (1 + t) +
-          Scalar{0.5} * z * (1 - t.square()) * sqrt_2_over_pi * (1 + 3 * cubic * z.square());
+          Scalar{0.5} * c * (1 - t.square()) * sqrt_2_over_pi * (1 + 3 * cubic * c.square());
       return;
     }
     case Activation::gelu_erf: {

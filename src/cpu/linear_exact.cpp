@@ -53,7 +53,10 @@ std::span<const Step> tree_steps(std::span<const Range> leaves) {
 /// Memory at a 64-byte boundary that a thread keeps from call to call: a training step allocates
 /// nothing after the first.
 Scalar* reserve(Tensor& kept, Index size) {
-  if (kept.size() < size) kept = Tensor(size, 1);
+  if (kept.size() < size) {
+    kept = Tensor();  // first, so that the two are not held at once
+    kept = Tensor(size, 1);
+  }
   return kept.data();
 }
 

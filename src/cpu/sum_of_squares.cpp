@@ -38,9 +38,18 @@ double block_sum(ConstMatrixView matrix, Range rows) {
   return sum;
 }
 
+/// A long column, in pieces for the threads.
+double column_of_pieces(ConstMatrixView column) {
+  constexpr Index piece = 4096;
+  const Index pieces = column.rows / piece, rest = column.rows % piece;
+  return block_sum({column.data, piece, pieces}, {0, piece}) +
+         block_sum({column.data + pieces * piece, rest, 1}, {0, rest});
+}
+
 }  // namespace
 
 double sum_of_squares(ConstMatrixView matrix, const WeightShards& shards) {
+  if (shards.ranges.empty() && matrix.cols == 1) return column_of_pieces(matrix);
   if (shards.ranges.empty()) return block_sum(matrix, {0, matrix.rows});
   const bool outputs = shards.axis == WeightShards::Axis::outputs;
   check_shards(shards.ranges, outputs ? matrix.cols : matrix.rows,

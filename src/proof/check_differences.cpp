@@ -51,6 +51,7 @@ class Differences {
   /// The error of element `index` of the own block, where this rank is one of its owners.
   double error(Parameter& parameter, Index index, bool owner, double largest) const {
     double best = std::numeric_limits<double>::infinity();
+    bool undefined = false;  // no early return: the other ranks evaluate all losses
     for (const double scale : scales_) {
       Scalar* element = owner ? parameter.value.data() + index : nullptr;
       const double step = difference_step(owner ? *element : 0, scale);
@@ -60,10 +61,10 @@ class Differences {
       const double resolved = 16 * eps * std::max(1.0, std::abs(loss_)) / step / gradient_tolerance;
       const double difference = std::abs(parameter.grad.data()[index] - want);
       const double error = difference == 0 ? 0 : difference / std::max(largest, resolved);
-      if (std::isnan(error)) return error;
+      undefined = undefined || std::isnan(error);
       best = std::min(best, error);
     }
-    return best;
+    return undefined ? std::numeric_limits<double>::quiet_NaN() : best;
   }
 
  private:

@@ -187,6 +187,8 @@ void add_counted(const std::string& name, const ProcessGroup& group,
   }
 }
 
+}  // namespace
+
 const LedgerLine* find_line(const std::vector<LedgerLine>& lines, const LedgerLine& like) {
   for (const LedgerLine& line : lines) {
     if (line.group == like.group && line.account == like.account && line.kind == like.kind) {
@@ -195,8 +197,6 @@ const LedgerLine* find_line(const std::vector<LedgerLine>& lines, const LedgerLi
   }
   return nullptr;
 }
-
-}  // namespace
 
 std::vector<LedgerLine> counted_traffic(Mesh& mesh) {
   std::vector<LedgerLine> lines;

@@ -54,4 +54,16 @@ class Threads {
   int before_;
 };
 
+/// The ranges of shards [first, last) of `count`, counted from the first one's begin.
+inline std::vector<colonnade::Range> run_of_shards(colonnade::Index length, colonnade::Index count,
+                                                   colonnade::Index first, colonnade::Index last) {
+  std::vector<colonnade::Range> run;
+  const colonnade::Index begin = colonnade::shard_range(length, count, first).begin;
+  for (colonnade::Index i = first; i < last; ++i) {
+    const colonnade::Range range = colonnade::shard_range(length, count, i);
+    run.push_back({range.begin - begin, range.end - begin});
+  }
+  return run;
+}
+
 }  // namespace harness

@@ -29,19 +29,6 @@ CheckedJob job_on(int ranks, Layout layout, LossKind loss) {
           .samples = 1};
 }
 
-/// With all else that may change how a job is cut, and not what it computes.
-CheckedJob elaborate_job_on(int ranks) {
-  CheckedJob checked = job_on(ranks, Layout::pair, LossKind::cross_entropy);
-  checked.job.mesh = {.dp = ranks, .tp = 1};
-  if (ranks == 4) checked.job.mesh = {.dp = 2, .tp = 2};
-  checked.job.zero1 = true;
-  checked.job.model.dropout = 0.2;
-  checked.job.model.recompute = true;
-  checked.trainer.accumulate = 2;
-  checked.job.clip = 0.05;
-  return checked;
-}
-
 CheckedJob exact_job_on(int ranks, Layout layout) {
   CheckedJob checked = job_on(ranks, layout, LossKind::mean_square);
   checked.job.model.widths = {5, 9, 11, 8};
@@ -100,6 +87,23 @@ RANKS_TEST_CASE("a line is of all ranks: the largest error, NaN before all, and 
 
 // check_job is the same code in either program; once is enough.
 #ifdef COLONNADE_DOUBLE
+
+namespace {
+
+/// With all else that may change how a job is cut, and not what it computes.
+CheckedJob elaborate_job_on(int ranks) {
+  CheckedJob checked = job_on(ranks, Layout::pair, LossKind::cross_entropy);
+  checked.job.mesh = {.dp = ranks, .tp = 1};
+  if (ranks == 4) checked.job.mesh = {.dp = 2, .tp = 2};
+  checked.job.zero1 = true;
+  checked.job.model.dropout = 0.2;
+  checked.job.model.recompute = true;
+  checked.trainer.accumulate = 2;
+  checked.job.clip = 0.05;
+  return checked;
+}
+
+}  // namespace
 
 RANKS_TEST_CASE("all checks of a right job hold, in either layout, with either loss", "1 2 3 4") {
   // The fourth combination is that of the next test.

@@ -98,7 +98,8 @@ Result plain_cross_entropy(const Tensor& logits, const Tensor& t, double smoothi
 
 TEST_CASE("cross-entropy and its gradient match the definition, for any cut of the classes") {
   // 131 rows: more than two blocks of them.
-  for (const auto [n, classes] : {std::array<Index, 2>{1, 2}, {5, 11}, {131, 23}}) {
+  for (const auto& size : {std::array<Index, 2>{1, 2}, {5, 11}, {131, 23}}) {
+    const Index n = size[0], classes = size[1];  // clang 14 cannot capture structured bindings
     const Tensor logits = random_matrix(n, classes, "logits");
     for (const double smoothing : {0.0, 0.1}) {
       for (const bool soft : {false, true}) {
@@ -158,13 +159,7 @@ TEST_CASE("sums of cross-entropy have the same bits for any run of shards, threa
   std::vector<double> largest(rows), want(3 * rows), part_largest(rows);
   row_largest(logits, largest);
   const auto ranges = [&](Index first, Index last) {
-    std::vector<Range> run;
-    const Index begin = shard_range(classes, shards, first).begin;
-    for (Index i = first; i < last; ++i) {
-      const Range range = shard_range(classes, shards, i);
-      run.push_back({range.begin - begin, range.end - begin});
-    }
-    return run;
+    return harness::run_of_shards(classes, shards, first, last);
   };
   Tensor e = logits.clone();
   cross_entropy_forward(e, t, largest, want, ranges(0, shards));

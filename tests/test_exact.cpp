@@ -1,12 +1,10 @@
 // Exact mode keeps its promise: the same bits for every number of ranks that divides the shards and
 // the row blocks, for every number of threads, with recomputing, dropout, clipping and moments cut.
-#include <omp.h>
-
-#include <cstring>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "bits.hpp"
 #include "colonnade/spawn.hpp"
 #include "harness.hpp"
 #include "spy_transport.hpp"
@@ -14,16 +12,12 @@
 
 using namespace colonnade;
 using harness::JobOptions;
+using harness::same_bits;
 using harness::SteppingJob;
 
 namespace {
 
 constexpr Index shards = 8, row_blocks = 4;
-
-bool same_bits(ConstMatrixView a, ConstMatrixView b) {
-  const auto bytes = static_cast<std::size_t>(a.size()) * sizeof(Scalar);
-  return a.rows == b.rows && a.cols == b.cols && std::memcmp(a.data, b.data, bytes) == 0;
-}
 
 JobOptions exact_job(MeshShape mesh, Layout layout, LossKind loss) {
   return {.model = {.widths = {13, 37, 24, 19, 10},
@@ -142,25 +136,25 @@ RANKS_TEST_CASE("exact mode has the same bits on every mesh", "1 2 4 8") {
 }
 
 TEST_CASE("exact mode has the same bits for every number of threads") {
-  const int before = omp_get_max_threads();
   for (const LossKind loss : {LossKind::mean_square, LossKind::cross_entropy}) {
     // So many rows and columns that every op shares them among threads.
     JobOptions options = exact_job({1, 1}, Layout::pair, loss);
     options.model.widths = {200, 300, 500, 300};
     options.row_blocks = 1;
     constexpr Index rows = 160;
-    omp_set_num_threads(1);
-    const Outcome want = run_on_one_rank(options, rows);
+    const auto run_on = [&](int threads) {
+      const harness::Threads scope(threads);
+      return run_on_one_rank(options, rows);
+    };
+    const Outcome want = run_on(1);
     for (const int threads : {2, 3}) {
-      omp_set_num_threads(threads);
-      const Outcome got = run_on_one_rank(options, rows);
+      const Outcome got = run_on(threads);
       CHECK(got.numbers == want.numbers);
       for (std::size_t i = 0; i < got.values.size(); ++i) {
         CHECK(same_bits(got.values[i], want.values[i]));
       }
     }
   }
-  omp_set_num_threads(before);
 }
 
 TEST_CASE("exact mode and fast mode are the same training up to rounding") {

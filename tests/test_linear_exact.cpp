@@ -15,6 +15,7 @@
 using namespace colonnade;
 using harness::distance;
 using harness::random_matrix;
+using harness::run_of_shards;
 using harness::same_bits;
 using harness::Shifted;
 using harness::Threads;
@@ -50,17 +51,6 @@ bool same_products(const Products& a, const Products& b) {
 /// Eight shards, or as many as fit.
 Index shard_count(Index length) {
   return std::min<Index>(8, static_cast<Index>(std::bit_floor(static_cast<std::size_t>(length))));
-}
-
-/// The ranges of shards [first, last) of `count`, counted from the first one's begin.
-std::vector<Range> run_of_shards(Index length, Index count, Index first, Index last) {
-  std::vector<Range> run;
-  const Index begin = shard_range(length, count, first).begin;
-  for (Index i = first; i < last; ++i) {
-    const Range range = shard_range(length, count, i);
-    run.push_back({range.begin - begin, range.end - begin});
-  }
-  return run;
 }
 
 Products products(ConstMatrixView x, ConstMatrixView w, ConstMatrixView dz,

@@ -44,6 +44,9 @@ struct LedgerLine {
 std::vector<LedgerLine> predict_traffic(const Job& job, int tp_rank, int dp_rank,
                                         std::span<const Range> micro_batches);
 
+/// The line of the same group, account and kind as `like`, or null.
+const LedgerLine* find_line(const std::vector<LedgerLine>& lines, const LedgerLine& like);
+
 /// What the mesh's groups have counted on this rank so far.
 std::vector<LedgerLine> counted_traffic(Mesh& mesh);
 

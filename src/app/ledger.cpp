@@ -16,12 +16,6 @@ std::string name_of(const LedgerLine& line) {
          std::string(to_string(line.kind));
 }
 
-const LedgerLine* counterpart(const std::vector<LedgerLine>& lines, const LedgerLine& like) {
-  for (const LedgerLine& line : lines)
-    if (name_of(line) == name_of(like)) return &line;
-  return nullptr;
-}
-
 std::string amounts(const LedgerLine* line) {
   if (line == nullptr) return "nothing";
   return render_count(line->calls) + " x, " + render_count(line->bytes_sent) + " bytes";
@@ -45,8 +39,8 @@ void check_same(const std::vector<LedgerLine>& predicted, const std::vector<Ledg
   if (same_traffic(predicted, counted)) return;
   for (const auto* lines : {&predicted, &counted}) {
     for (const LedgerLine& line : *lines) {
-      const LedgerLine* want = counterpart(predicted, line);
-      const LedgerLine* got = counterpart(counted, line);
+      const LedgerLine* want = find_line(predicted, line);
+      const LedgerLine* got = find_line(counted, line);
       if (want != nullptr && got != nullptr && *want == *got) continue;
       throw Error("a step sent something else than the ledger predicts: " + name_of(line),
                   {.wanted = amounts(want), .found = amounts(got)});
@@ -67,7 +61,7 @@ void LedgerCheck::after() {
     print_heading(true);
     for (const LedgerLine& line : predicted_) {
       print_line(line);
-      const LedgerLine* got = counterpart(counted, line);
+      const LedgerLine* got = find_line(counted, line);
       std::printf(" %6s %16s\n", got == nullptr ? "-" : render_count(got->calls).c_str(),
                   got == nullptr ? "-" : render_count(got->bytes_sent).c_str());
     }

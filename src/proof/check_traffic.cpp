@@ -4,14 +4,6 @@
 
 namespace colonnade::inline COLONNADE_PRECISION {
 
-namespace {
-
-bool same_account(const LedgerLine& a, const LedgerLine& b) {
-  return a.group == b.group && a.account == b.account && a.kind == b.kind;
-}
-
-}  // namespace
-
 TrafficCheck::TrafficCheck(Mesh& mesh, const Job& job) : mesh_(&mesh), job_(job) {
   job_.scalar_bytes = sizeof(Scalar);
 }
@@ -36,10 +28,8 @@ CheckLine TrafficCheck::line() const {
 void TrafficCheck::hold(const std::vector<LedgerLine>& lines,
                         const std::vector<LedgerLine>& others) {
   for (const LedgerLine& line : lines) {
-    LedgerLine other = {.group = line.group, .account = line.account, .kind = line.kind};
-    for (const LedgerLine& candidate : others) {
-      if (same_account(line, candidate)) other = candidate;
-    }
+    const LedgerLine* found = find_line(others, line);
+    const LedgerLine other = found == nullptr ? LedgerLine{} : *found;
     const std::int64_t off =
         std::abs(line.calls - other.calls) + std::abs(line.bytes_sent - other.bytes_sent);
     tally_.add(static_cast<double>(off), [&] {

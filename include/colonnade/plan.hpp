@@ -16,9 +16,9 @@
 namespace colonnade {
 
 struct Job {
-  MlpOptions model;
-  LossOptions loss;
-  MeshShape mesh;
+  MlpOptions model = {};
+  LossOptions loss = {};
+  MeshShape mesh = {};
   bool zero1 = false;  // moments cut over data-parallel ranks
   double clip = 0;     // largest norm of all gradients together; 0: unbounded
   Index scalar_bytes = 4;

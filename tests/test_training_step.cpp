@@ -107,7 +107,7 @@ std::vector<JobOptions> all_jobs(const ProcessGroup& world) {
 
 RANKS_TEST_CASE("parity of every layout, loss and mesh with one rank, over twenty steps", "1-8") {
   for (const JobOptions& job : all_jobs(world))
-    check_parity(world, job, harness::is_slow(world) ? 4 : 20);
+    check_parity(world, job, harness::is_slow(world) ? 3 : 20);
 }
 
 RANKS_TEST_CASE("recomputing, dropout and micro-batches change no result", "1-8") {
@@ -349,6 +349,8 @@ RANKS_TEST_CASE("gradients of a step are those of the loss over the whole mesh",
   for (JobOptions options : all_jobs(world)) {
     const bool slow = harness::is_slow(world);
     if (slow && options.mesh.dp != (world.size() == 4 ? 2 : 1)) continue;
+    const bool pair = options.model.layout == Layout::pair;
+    if (slow && pair != (options.loss.kind == LossKind::cross_entropy)) continue;
     options.model.widths = slow ? std::vector<Index>{3, 5, 4} : std::vector<Index>{5, 11, 9};
     options.model.activate_last = true;
     options.model.dropout = 0.2;

@@ -1,6 +1,8 @@
 #include "colonnade/checksum.hpp"
 
+#include <charconv>
 #include <cstring>
+#include <system_error>
 #include <type_traits>
 
 namespace colonnade {
@@ -53,6 +55,13 @@ std::string checksum_text(std::uint64_t checksum) {
   std::string text;
   for (int shift = 60; shift >= 0; shift -= 4) text += digits[(checksum >> shift) & 15];
   return text;
+}
+
+std::uint64_t checksum_from(std::string_view text) {
+  std::uint64_t checksum = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, checksum, 16);
+  return text.size() == 16 && stop == end && error == std::errc() ? checksum : 0;
 }
 
 }  // namespace colonnade

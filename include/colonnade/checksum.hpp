@@ -23,4 +23,7 @@ std::uint64_t checksum(std::string_view bytes);
 /// 16 hexadecimal digits.
 std::string checksum_text(std::uint64_t checksum);
 
+/// The number that such a text stands for; 0 for any other text.
+std::uint64_t checksum_from(std::string_view text);
+
 }  // namespace colonnade

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "colonnade/dataset.hpp"
@@ -25,6 +26,7 @@ struct TrainerOptions {
   std::int64_t decay = 0;  // steps in which warmup-stable-decay falls; 0: a fifth of all
   Index accumulate = 1;    // micro-batches that each data-parallel rank makes of its rows
   Index row_blocks = 0;    // exact mode: into which a batch is cut for any number of ranks; else 0
+  OnNonfinite on_nonfinite = OnNonfinite::stop;
 };
 
 /// One optimizer step, as a log line has it.
@@ -37,7 +39,8 @@ struct StepReport {
   Index rows = 0;                            // samples in this batch
   double seconds = 0;                        // all of the step, fetching the batch included
   Traffic communication;                     // of this rank, waiting for others included
-  std::optional<double> gradient_norm = {};  // before clipping, where that is on
+  std::optional<double> gradient_norm = {};  // before clipping; none if the loss is not finite
+  std::string skipped = {};                  // why nothing was updated; empty: there was an update
 };
 
 struct Evaluation {
@@ -71,11 +74,14 @@ class Trainer {
   std::function<void(const EpochReport&)> on_epoch = [](const EpochReport&) {};
 
   std::int64_t total_steps() const { return schedule_.steps; }
+  /// A loss or a gradient that is not finite ends it with NonFinite, which says where the first
+  /// such number is; or the step counts, but updates nothing (options.on_nonfinite).
   void run();
 
  private:
   /// One step on these rows of the training data.
   StepReport step(std::span<const Index> rows);
+  StepResult finish_step(std::span<const Index> rows, double factor);
 
   TrainingJob* job_;
   TrainingStep training_step_;

@@ -34,6 +34,7 @@ struct Data {
 struct Totals {
   double seconds = 0;
   Index samples = 0;
+  std::int64_t skipped = 0;  // steps
   Traffic communication;
   std::optional<Evaluation> test;
 };
@@ -161,6 +162,9 @@ void print_summary(ProcessGroup& world, const Mlp& model, const Totals& totals) 
   if (totals.test && totals.test->accuracy) {
     std::printf("test accuracy     %.2f%%\n", 100 * *totals.test->accuracy);
   }
+  if (totals.skipped > 0) {
+    std::printf("skipped steps     %s\n", render_count(totals.skipped).c_str());
+  }
   std::printf("training time     %s\n", render_duration(seconds).c_str());
   std::printf("samples/s         %s\n",
               render_count(static_cast<std::int64_t>(samples / seconds)).c_str());
@@ -192,7 +196,8 @@ Totals train(ProcessGroup& world, Trainer& trainer, const TrainOptions& options,
     if (ledger) ledger->before(micro_batches);
   };
   trainer.on_step = [&](const StepReport& report) {
-    if (ledger) ledger->after();
+    if (ledger) ledger->after(report.skipped.empty());
+    if (!report.skipped.empty()) ++totals.skipped;
     totals.seconds += report.seconds;
     totals.samples += report.rows;
     totals.communication += report.communication;

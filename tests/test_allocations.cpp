@@ -154,7 +154,7 @@ RANKS_TEST_CASE("nor does a step in any other mode", "mpi 1-4") {
                            .zero1 = true};
           TrainingJob training(mesh, job, {});
           TrainingStep step(training.model(), training.loss(), training.optimizer(),
-                            training.data_parallel(), 1);
+                            training.data_parallel(), {.clip = 1});
           const auto run = [&] {
             step.begin(4 * 48, 4);
             for (Index i = 0; i < 4; ++i) {

@@ -101,6 +101,15 @@ prints "all the other options" "^peak memory" on 2 "${matrices[@]}" --steps 4 --
   --activation gelu-erf --activate-last --no-bias --lr 0.01 --weight-decay 0 --beta1 0.8 --beta2 0.9 \
   --eps 1e-6 --decay-bias --schedule cosine --warmup 2 --no-shuffle --no-bind --progress plain
 
+# A huge learning rate: the first update is still finite, the gradients after it are not.
+huge=("${matrices[@]:0:8}" "--widths=3,9,9,9,2" --lr 1e6 --steps 4)
+prints "steps that are skipped" "^step 2 skipped: the gradient of layers.3.weight is not finite$" \
+  on 2 "${huge[@]}" --on-nonfinite skip --log "$scratch/skipped.jsonl" --ledger
+prints "the summary counts them" "^skipped steps +3$" on 2 "${huge[@]}" --on-nonfinite skip
+prints "and the log names them" '"skipped":"the gradient of layers.3.weight is not finite"' \
+  sed -n 2p "$scratch/skipped.jsonl"
+passes "but not those that were not" test "$(grep -c skipped "$scratch/skipped.jsonl")" = 3
+
 log=$scratch/log.jsonl
 passes "a log" on 2 "${folder[@]}" --batch 4 --epochs 2 --log "$log"
 prints "a line for each step, the short last batch included, and each epoch" "^8$" \
@@ -242,6 +251,14 @@ for option in save dump-gradients log; do
   refuses "a data set as --$option" "--$option would overwrite the file of --data" \
     on 2 "${folder[@]}" "--$option" "$images/t10k-labels-idx1-ubyte"
 done
+echo precious >"$scratch/kept"
+refuses "gradients beyond all bounds" \
+  "^colonnade: step 2: the gradient of layers.3.weight is not finite; the first .* is gradient of layers.3.weight\[.*--lr" \
+  on 2 "${huge[@]}" --save "$scratch/kept" --dump-gradients "$scratch/kept2"
+passes "and nothing is overwritten" grep -qx precious "$scratch/kept"
+passes "nor written" test ! -e "$scratch/kept2"
+refuses "another choice for numbers that aren't finite" "--on-nonfinite: wanted stop or skip" \
+  on 2 "${matrices[@]}" --on-nonfinite ignore
 refuses "the loaded model as --log" "--log would overwrite the file of --load" \
   on 2 "${matrices[@]}" --steps 1 --load "$scratch/a.safetensors" --log "$scratch/a.safetensors"
 for run in first second; do

@@ -75,6 +75,7 @@ void add_step(Configuration& to, const TrainerOptions& trainer, double clip) {
 }
 
 void add_trainer(Configuration& to, const TrainerOptions& trainer) {
+  add(to, "on-nonfinite", to_string(trainer.on_nonfinite));
   add_given(to, "epochs", trainer.epochs);
   add_given(to, "steps", trainer.steps);
   add(to, "schedule", to_string(trainer.schedule));

@@ -53,6 +53,7 @@ void RunLog::on_step(const StepReport& report) {
             {"comm_bytes", report.communication.bytes_sent},
             {"samples_per_s", static_cast<double>(report.rows) / report.seconds}};
   if (report.gradient_norm) line["gradient_norm"] = *report.gradient_norm;
+  if (!report.skipped.empty()) line["skipped"] = report.skipped;
   write(line.dump());
 }
 

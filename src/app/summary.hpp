@@ -14,6 +14,7 @@ namespace colonnade::app {
 struct Totals {
   double seconds = 0;
   Index samples = 0;
+  std::int64_t skipped = 0;  // steps
   Traffic communication;
   std::optional<Evaluation> test;
 };

@@ -37,7 +37,8 @@ RunEnd train(TrainingJob& job, Trainer& trainer, Checkpoints& checkpoints, Compa
     if (with.ledger) with.ledger->before(micro_batches);
   };
   trainer.on_step = [&](const StepReport& report) {
-    if (with.ledger) with.ledger->after();
+    if (with.ledger) with.ledger->after(report.skipped.empty());
+    if (!report.skipped.empty()) ++totals.skipped;
     totals.seconds += report.seconds;
     totals.samples += report.rows;
     totals.communication += report.communication;
@@ -51,7 +52,13 @@ RunEnd train(TrainingJob& job, Trainer& trainer, Checkpoints& checkpoints, Compa
     if (with.progress) with.progress->on_epoch(report);
   };
   if (with.stop) trainer.should_stop = [&] { return with.stop->is_there(); };
-  return trainer.run();
+  try {
+    return trainer.run();
+  } catch (const NonFinite&) {
+    with.progress.reset();  // ends its line
+    checkpoints.save_before_error(job, trainer.position());
+    throw;
+  }
 }
 
 /// Collective.

@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "colonnade/checksum.hpp"
+
 namespace colonnade {
 
 namespace {
@@ -13,6 +15,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint64_t longest_header = 100'000'000;  // as the reference implementation has it
+constexpr std::size_t checksum_digits = 16;
 constexpr const char* metadata_key = "__metadata__";
 
 // 0 for a type that isn't known.
@@ -194,6 +197,50 @@ void check_places(const std::string& file, const SafetensorsHeader& header, Inde
                .found = std::to_string(data_bytes)});
 }
 
+// Where in a header's text the digits of its checksum stand; npos if nowhere. A quote inside of a
+// JSON text is escaped, so nothing else can look like this.
+std::size_t place_of_checksum(const std::string& text) {
+  const std::string before = "\"" + std::string(header_checksum_key) + "\":\"";
+  const std::size_t found = text.find(before);
+  if (found == text.npos || text.size() - found < before.size() + checksum_digits) return text.npos;
+  return found + before.size();
+}
+
+// Of a header with its length before it.
+std::string checksum_of_header(std::string whole, std::size_t place) {
+  whole.replace(place, checksum_digits, checksum_digits, '0');
+  return checksum_text(checksum(whole));
+}
+
+std::string with_length(const std::string& text) {
+  const std::uint64_t length = text.size();
+  std::string whole(sizeof length, '\0');
+  std::memcpy(whole.data(), &length, sizeof length);
+  return whole + text;
+}
+
+void check_checksums(const std::string& file, const std::string& text,
+                     const SafetensorsHeader& header) {
+  const auto refuse = [&](const std::string& what, const std::string& wanted,
+                          const std::string& found) {
+    throw Error(file + " is damaged: " + what, {.wanted = wanted, .found = found});
+  };
+  bool any = header.metadata.contains(header_checksum_key);
+  for (const auto& [key, value] : header.metadata) any |= key.starts_with(tensor_checksum_prefix);
+  if (!any) return;
+  const std::string whole = with_length(text);
+  const std::size_t place = place_of_checksum(whole);
+  if (place == whole.npos)
+    refuse("its header has no checksum of its own", header_checksum_key, "none");
+  const std::string wanted = checksum_of_header(whole, place);
+  const std::string found = whole.substr(place, checksum_digits);
+  if (found != wanted) refuse("its header has another checksum", found, wanted);
+  for (const auto& [name, tensor] : header.tensors) {
+    if (header.metadata.contains(tensor_checksum_prefix + name)) continue;
+    refuse(in_quotes(name) + " has no checksum", "one for each tensor", "none");
+  }
+}
+
 }  // namespace
 
 SafetensorsHeader read_safetensors_header(const ByteSource& source) {
@@ -217,6 +264,7 @@ SafetensorsHeader read_safetensors_header(const ByteSource& source) {
   json::sax_parse(text, &reader);
   SafetensorsHeader header = reader.take();
   const Index data_begin = static_cast<Index>(sizeof length + length);
+  check_checksums(source.name(), text, header);
   check_places(source.name(), header, static_cast<Index>(source.size()) - data_begin);
   for (auto& [name, tensor] : header.tensors) {
     check_size(source.name(), name, tensor);
@@ -229,6 +277,8 @@ std::string format_safetensors_header(std::span<const std::pair<std::string, Sto
                                       const Metadata& metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header[metadata_key] = metadata;
+  const bool has_checksum = metadata.contains(header_checksum_key);
+  if (has_checksum) header[metadata_key][header_checksum_key] = std::string(checksum_digits, '0');
   for (const auto& [name, tensor] : tensors) {
     header[name] = {{"dtype", tensor.dtype},
                     {"shape", tensor.shape},
@@ -236,10 +286,12 @@ std::string format_safetensors_header(std::span<const std::pair<std::string, Sto
   }
   std::string text = header.dump(-1, ' ', false, json::error_handler_t::replace);
   text.resize((text.size() + 7) / 8 * 8, ' ');
-  const std::uint64_t length = text.size();
-  std::string start(sizeof length, '\0');
-  std::memcpy(start.data(), &length, sizeof length);
-  return start + text;
+  std::string whole = with_length(text);
+  if (has_checksum) {
+    const std::size_t place = place_of_checksum(whole);
+    whole.replace(place, checksum_digits, checksum_of_header(whole, place));
+  }
+  return whole;
 }
 
 Index element_count(std::span<const Index> shape, const std::string& name) {

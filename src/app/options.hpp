@@ -23,6 +23,14 @@ struct ParallelOptions {
   Index row_blocks = 0;  // 0: not given
 };
 
+struct CheckpointOptions {
+  std::string folder;      // "" for no checkpoints
+  std::int64_t every = 0;  // steps from one to the next; 0: at the end of each epoch
+  int keep = 0;            // newest ones that stay; 0: not given
+  std::string resume;      // "auto", a file, or "" to begin anew
+  double time_limit = 0;   // seconds after which the run saves and stops; 0: none
+};
+
 struct TrainOptions {
   std::string data;
   std::string inputs;
@@ -33,6 +41,7 @@ struct TrainOptions {
   AdamWOptions adamw;
   double clip = 0;  // largest norm of all gradients together; 0: unbounded
   ParallelOptions parallel;
+  CheckpointOptions checkpoint;
   bool ledger = false;
   bool dry_run = false;
   std::string load;

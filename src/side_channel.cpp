@@ -6,11 +6,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
-#include <charconv>
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <type_traits>
 
 namespace colonnade {
 
@@ -72,7 +71,8 @@ std::string SideChannel::address() const {
   return text;
 }
 
-void SideChannel::send(const Datagram& datagram, const std::string& address) const {
+void SideChannel::send(Datagram datagram, const std::string& address) const {
+  datagram.secret = secret_;
   std::istringstream words(address);
   unsigned port = 0;
   words >> port;
@@ -86,7 +86,8 @@ void SideChannel::send(const Datagram& datagram, const std::string& address) con
   }
 }
 
-void SideChannel::reply(const Datagram& datagram) const {
+void SideChannel::reply(Datagram datagram) const {
+  datagram.secret = secret_;
   sendto(socket_, &datagram, sizeof datagram, MSG_NOSIGNAL,
          reinterpret_cast<const sockaddr*>(&sender_), sizeof sender_);
 }
@@ -98,7 +99,8 @@ std::optional<Datagram> SideChannel::receive() {
     const ssize_t length = recvfrom(socket_, &datagram, sizeof datagram, MSG_TRUNC,
                                     reinterpret_cast<sockaddr*>(&sender_), &size);
     if (length < 0) return std::nullopt;
-    if (static_cast<std::size_t>(length) == sizeof datagram) return datagram;
+    if (static_cast<std::size_t>(length) == sizeof datagram && datagram.secret == secret_)
+      return datagram;
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <netinet/in.h>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,15 +13,19 @@
 
 namespace colonnade {
 
-/// All that is ever sent. An answer is as long as its question, so that nobody can be made to shout.
+/// Of the job. Datagrams of others are dropped.
+using Secret = std::array<std::uint64_t, 2>;
+
+/// All that is ever sent. An answer is as long as its question, so that nobody can be made to
+/// shout.
 struct Datagram {
   enum class Kind : std::uint64_t { question = 1, answer = 2 };
 
-  std::array<std::uint64_t, 2> secret{};  // of the job: others' datagrams are dropped
+  Secret secret{};
   Kind kind = Kind::question;
   std::uint64_t round = 0;  // of the one who asks
   std::int64_t rank = 0;    // that is asked about
-  Sighting sighting;        // of an answer
+  Sighting sighting{};      // of an answer
 };
 
 class SideChannel {
@@ -42,17 +47,19 @@ class SideChannel {
   /// The socket to poll, -1 until it is open.
   int descriptor() const { return socket_; }
 
-  /// Sends to every address of a peer, whichever way there may be. What cannot be sent is lost.
-  void send(const Datagram& datagram, const std::string& address) const;
-  void reply(const Datagram& datagram) const;
+  void set_secret(const Secret& secret) { secret_ = secret; }
 
-  /// The next datagram of the right size that has arrived, without waiting. reply() goes to its
-  /// sender.
+  /// Sends to every address of a peer, whichever way there may be. What cannot be sent is lost.
+  void send(Datagram datagram, const std::string& address) const;
+  void reply(Datagram datagram) const;
+
+  /// The next datagram of this job that has arrived, without waiting. reply() goes to its sender.
   std::optional<Datagram> receive();
 
  private:
   int socket_ = -1;
   bool loopback_only_ = true;
+  Secret secret_{};
   sockaddr_in sender_{};
 };
 

@@ -136,8 +136,8 @@ Watchdog::Watcher::Watcher(double seconds, Report report)
 
 Watchdog::Watcher::~Watcher() {
   stops_ = true;
-  const std::uint64_t one = 1;
-  if (write(wake_, &one, sizeof one) > 0 && thread_.joinable()) thread_.join();
+  eventfd_write(wake_, 1);
+  if (thread_.joinable()) thread_.join();
   close(wake_);
 }
 

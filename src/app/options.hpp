@@ -85,7 +85,8 @@ struct CommandLine {
   DemoOptions demo;
   InspectOptions inspect;
   DeviceOptions device;
-  int ranks = 0;  // as threads of this process; 0 for the ranks that mpiexec started
+  double watchdog = 0;  // seconds that a rank may wait; 0: forever
+  int ranks = 0;        // as threads of this process; 0 for the ranks that mpiexec started
 };
 
 /// Throws Error, one line that names the option, for anything it can't take.

@@ -97,6 +97,7 @@ class HeaderReader final : public nlohmann::json_sax<json> {
   bool number_unsigned(number_unsigned_t value) override {
     if (place_ != Place::shape && place_ != Place::offsets) refuse(std::to_string(value));
     if (value > static_cast<number_unsigned_t>(PTRDIFF_MAX)) refuse(std::to_string(value));
+    if (offsets_.size() == 2 && place_ == Place::offsets) refuse("other data_offsets");
     (place_ == Place::shape ? tensor_.shape : offsets_).push_back(static_cast<Index>(value));
     return true;
   }
@@ -194,9 +195,18 @@ void check_places(const std::string& file, const SafetensorsHeader& header, Inde
                .found = std::to_string(data_bytes)});
 }
 
-}  // namespace
+// The library skips a byte order mark and takes a zero byte for the end of the text. What follows
+// that would be bytes that no reader sees and no writer wrote.
+void check_is_plain_object(const std::string& file, const std::string& text) {
+  const std::size_t zero = text.find('\0');
+  if (text.starts_with('{') && zero == text.npos) return;
+  throw Error("bad safetensors header in " + file,
+              {.wanted = "JSON that begins with { and has no zero byte",
+               .found = zero == text.npos ? in_quotes(text.substr(0, 1))
+                                          : "one at byte " + std::to_string(zero)});
+}
 
-SafetensorsHeader read_safetensors_header(const ByteSource& source) {
+std::uint64_t read_header_length(const ByteSource& source) {
   std::uint64_t length = 0;
   if (source.size() < sizeof length) {
     throw Error(source.name() + " is too short for a safetensors file",
@@ -209,10 +219,13 @@ SafetensorsHeader read_safetensors_header(const ByteSource& source) {
                 {.wanted = "a header of at most " + std::to_string(most) + " bytes",
                  .found = std::to_string(length)});
   }
-  std::string text = with_memory_for(
-      source.name(), length, [&] { return std::string(static_cast<std::size_t>(length), ' '); });
-  source.read(sizeof length, std::as_writable_bytes(std::span(text)));
+  return length;
+}
 
+SafetensorsHeader read_header_text(const ByteSource& source, std::uint64_t length) {
+  std::string text(static_cast<std::size_t>(length), ' ');
+  source.read(sizeof length, std::as_writable_bytes(std::span(text)));
+  check_is_plain_object(source.name(), text);
   HeaderReader reader(source.name());
   json::sax_parse(text, &reader);
   SafetensorsHeader header = reader.take();
@@ -225,14 +238,24 @@ SafetensorsHeader read_safetensors_header(const ByteSource& source) {
   return header;
 }
 
+}  // namespace
+
+SafetensorsHeader read_safetensors_header(const ByteSource& source) {
+  const std::uint64_t length = read_header_length(source);
+  return with_memory_for(source.name(), length, [&] { return read_header_text(source, length); });
+}
+
 std::string format_safetensors_header(std::span<const std::pair<std::string, StoredTensor>> tensors,
                                       const Metadata& metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!metadata.empty()) header[metadata_key] = metadata;
+  // Appended, as header[name] would look through all the names before it.
+  auto& entries = header.get_ref<nlohmann::ordered_json::object_t&>();
+  if (!metadata.empty()) entries.emplace_back(metadata_key, metadata);
   for (const auto& [name, tensor] : tensors) {
-    header[name] = {{"dtype", tensor.dtype},
-                    {"shape", tensor.shape},
-                    {"data_offsets", {tensor.bytes.begin, tensor.bytes.end}}};
+    entries.emplace_back(
+        name, nlohmann::ordered_json{{"dtype", tensor.dtype},
+                                     {"shape", tensor.shape},
+                                     {"data_offsets", {tensor.bytes.begin, tensor.bytes.end}}});
   }
   std::string text = header.dump(-1, ' ', false, json::error_handler_t::replace);
   text.resize((text.size() + 7) / 8 * 8, ' ');

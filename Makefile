@@ -16,6 +16,7 @@ DESTDIR =
 RANKS = 2
 EPOCHS = 5
 TRAIN_FLAGS =
+KILLS = 30
 MPIEXEC = mpiexec
 ifeq ($(origin CXX),default)
 CXX = g++
@@ -27,7 +28,7 @@ TEST_RANKS = $(if $(SANITIZE),$(if $(filter thread,$(SANITIZE)),1,1 2),1 2 3 4)
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all deps data train demo test bench format lint help install clean FORCE
+.PHONY: all deps data train demo test chaos bench format lint help install clean FORCE
 .DEFAULT_GOAL := all
 # All cores, unless the command line has a -j of its own, which wins.
 ifeq ($(filter -j%,$(MAKEFLAGS)),)
@@ -79,6 +80,9 @@ demo: build/colonnade ## the smallest tensor-parallel job; needs no data and pro
 
 test: $(test_programs) $(all_programs) ## build and pass every test
 	@MPIEXEC='$(MPIEXEC)' tools/run_tests.sh $(variant_dir) $(TEST_RANKS)
+
+chaos: build/colonnade ## kill a training run KILLS times, resume it, and compare it with one left alone
+	@COLONNADE=build/colonnade MPIEXEC='$(MPIEXEC)' tools/chaos.sh $(KILLS)
 
 bench: $(bench_programs) ## measure, on RANKS ranks
 	@set -e; for program in $^; do \
@@ -132,5 +136,6 @@ help: ## this list
 #=   V=                            1: show the compiler's commands
 #=   RANKS=2                       ranks of train, demo and bench
 #=   EPOCHS=5 TRAIN_FLAGS=         length and further options of train
+#=   KILLS=30 SEED=                length of chaos, and the choices of an earlier one
 #=   TEST_RANKS='1 2 3 4'          numbers of processes that test visits, beside threads
 #=   PREFIX=/usr/local DESTDIR=    where install puts things

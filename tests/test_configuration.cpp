@@ -48,8 +48,9 @@ const Configuration train_values = {{"widths", "4,7,3"},
 
 /// Where files are, what is shown, with how many threads.
 const std::set<std::string> not_described = {
-    "help", "data",   "inputs", "targets",  "load",    "save",    "dump-gradients", "ledger",
-    "log",  "config", "ranks",  "progress", "threads", "no-bind", "bind",           "dry-run"};
+    "help",   "data",    "inputs",     "targets", "load",     "save",    "dump-gradients",
+    "ledger", "log",     "config",     "ranks",   "progress", "threads", "no-bind",
+    "bind",   "dry-run", "checkpoint", "every",   "keep",     "resume",  "time-limit"};
 
 Arguments arguments_of(Arguments command, const Configuration& values) {
   for (const auto& [name, value] : values) command.push_back("--" + name + "=" + value);

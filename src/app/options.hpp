@@ -71,7 +71,11 @@ struct CheckOptions {
   Index samples = 3;
 };
 
-enum class Command { print, train_mlp, check, demo, info };
+struct InspectOptions {
+  std::string file;
+};
+
+enum class Command { print, train_mlp, check, demo, inspect, info };
 
 struct CommandLine {
   Command command = Command::print;
@@ -79,6 +83,7 @@ struct CommandLine {
   TrainOptions train;
   CheckOptions check;
   DemoOptions demo;
+  InspectOptions inspect;
   DeviceOptions device;
   int ranks = 0;  // as threads of this process; 0 for the ranks that mpiexec started
 };

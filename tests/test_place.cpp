@@ -38,7 +38,7 @@ TEST_CASE("what is read of a place belongs together, whenever it is read") {
   });
   int torn = 0;
   std::int64_t seen = 0;
-  while (seen < 20'000) {
+  for (int looks = 0; looks < 1'000'000 || seen == 0; ++looks) {
     const Sighting sighting = place.look(Place::Time());
     const Fingerprint& call = sighting.call;
     if (call.count != call.sequence || call.rank != call.sequence ||

@@ -99,6 +99,7 @@ class SteppingJob {
 
   const JobOptions& options() const { return options_; }
   colonnade::Mesh& mesh() { return mesh_; }
+  colonnade::TrainingJob& training() { return training_; }
   colonnade::Mlp& model() { return training_.model(); }
   const colonnade::Loss& loss() const { return training_.loss(); }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/commands.hpp"
+#include "app/configuration.hpp"
 #include "app/options.hpp"
 #include "colonnade/backend.hpp"
 #include "colonnade/mpi.hpp"
@@ -20,6 +21,7 @@ using namespace colonnade;
 using Arguments = std::vector<std::string>;
 
 int run_command(ProcessGroup& world, const app::CommandLine& line) {
+  check_agreement(world, app::facts_of(line));  // before any collective that depends on it
   if (line.command == app::Command::print) {
     if (world.rank() == 0) std::fputs(line.text.c_str(), stdout);
     return 0;

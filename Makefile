@@ -16,6 +16,8 @@ DESTDIR =
 RANKS = 2
 EPOCHS = 5
 TRAIN_FLAGS =
+MINUTES = 1
+KILLS = 30
 MPIEXEC = mpiexec
 ifeq ($(origin CXX),default)
 CXX = g++
@@ -27,10 +29,10 @@ TEST_RANKS = $(if $(SANITIZE),$(if $(filter thread,$(SANITIZE)),1,1 2),1 2 3 4)
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all deps data train demo test bench format lint help install clean FORCE
+.PHONY: all deps data train demo test chaos fuzz fuzz-keep bench format lint help install clean FORCE
 .DEFAULT_GOAL := all
-# All cores, unless the command line has a -j of its own, which wins.
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+# All cores, unless the command line has a -j of its own, which wins, or another make shares them out.
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 
@@ -47,17 +49,18 @@ endif
 ifeq ($(filter $(BLAS),auto openblas blis eigen),)
 $(error BLAS=$(BLAS) is unknown; wanted auto, openblas, blis or eigen)
 endif
-ifeq ($(filter none address undefined thread address$(comma)undefined,$(or $(SANITIZE),none)),)
+fuzzing := fuzzer$(comma)address$(comma)undefined
+ifeq ($(filter none address undefined thread address$(comma)undefined $(fuzzing),$(or $(SANITIZE),none)),)
 $(error SANITIZE=$(SANITIZE) is unknown; wanted address, undefined, address$(comma)undefined or thread)
 endif
 
 # What is installed on this machine, found anew by every make that compiles (it takes a few
 # milliseconds) and written when it changed. Being an included file it is made first of all, and
 # make reads everything again after it: `make deps train` needs no second run.
-ifneq ($(filter-out help clean deps data format format-check,$(goals)),)
+ifneq ($(filter-out help clean deps data fuzz fuzz-keep format format-check,$(goals)),)
 config := build/config/$(BLAS)-$(notdir $(firstword $(CXX))).mk
 $(config): FORCE
-	@tools/probe.sh $@ "$(CXX)" $(BLAS) $(if $(filter deps test,$(goals)),install,report)
+	@tools/probe.sh $@ "$(CXX)" $(BLAS) $(if $(filter deps test run-fuzzers,$(goals)),install,report)
 include $(config)
 include tools/compile.mk
 endif
@@ -80,12 +83,32 @@ demo: build/colonnade ## the smallest tensor-parallel job; needs no data and pro
 test: $(test_programs) $(all_programs) ## build and pass every test
 	@MPIEXEC='$(MPIEXEC)' tools/run_tests.sh $(variant_dir) $(TEST_RANKS)
 
+# Fuzzers are a variant of their own, which clang++ alone can build.
+fuzzing_make = +@$(MAKE) --no-print-directory SANITIZE=$(fuzzing) \
+  CXX=$(if $(findstring clang,$(CXX)),$(CXX),clang++)
+
+fuzz: ## look for files that break a parser, MINUTES minutes for each (clang++)
+	$(fuzzing_make) run-fuzzers
+
+fuzz-keep: ## add what fuzz found to fuzz/corpus, as few files as reach the same code
+	$(fuzzing_make) keep-finds
+
+.PHONY: run-fuzzers keep-finds
+run-fuzzers: $(fuzz_programs)
+	@tools/fuzz.sh run $(MINUTES) $^
+
+keep-finds: $(fuzz_programs)
+	@tools/fuzz.sh keep $^
+
+chaos: build/colonnade ## kill a training run KILLS times, resume it, and compare it with one left alone
+	@COLONNADE=build/colonnade MPIEXEC='$(MPIEXEC)' tools/chaos.sh $(KILLS)
+
 bench: $(bench_programs) ## measure, on RANKS ranks
 	@set -e; for program in $^; do \
 	  echo "$(MPIEXEC) -n $(RANKS) $$program"; \
 	  $(MPIEXEC) -n $(RANKS) $$program; done
 
-cxx_files = $(wildcard include/*/*.hpp src/*.[ch]pp src/*/*.[ch]pp tests/*.[ch]pp bench/*.[ch]pp)
+cxx_files = $(wildcard include/*/*.hpp $(addsuffix /*.[ch]pp,src src/* tests fuzz bench))
 shell_files = $(wildcard tools/*.sh tests/*.sh bench/*.sh) .ci/run
 
 format: ## bring all code into the project's format
@@ -116,7 +139,7 @@ clean: ## remove everything that was built
 	@rm -rf build
 
 help: ## this list
-	@sed -n -e 's/^\([a-z]*\):.*## \(.*\)/  make \1@\2/p' Makefile | \
+	@sed -n -e 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | \
 	  awk -F@ '{ printf "%-16s %s\n", $$1, $$2 }'
 	@sed -n 's/^#= \{0,1\}//p' Makefile
 
@@ -131,6 +154,8 @@ help: ## this list
 #=   WERROR=                       1: a warning ends the build
 #=   V=                            1: show the compiler's commands
 #=   RANKS=2                       ranks of train, demo and bench
+#=   MINUTES=1                     how long fuzz tries to break each parser
 #=   EPOCHS=5 TRAIN_FLAGS=         length and further options of train
+#=   KILLS=30 SEED=                length of chaos, and the choices of an earlier one
 #=   TEST_RANKS='1 2 3 4'          numbers of processes that test visits, beside threads
 #=   PREFIX=/usr/local DESTDIR=    where install puts things

@@ -68,13 +68,12 @@ void remove_partial_files(const std::string& folder) {
   for (const fs::path& path : partial) fs::remove(path, ignored);
 }
 
-/// A run that was killed may take a moment to be gone, and another may follow at once.
-int lock_folder(const std::string& path) {
+int lock_folder(const std::string& path, std::chrono::milliseconds patience) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) {
     throw Error("cannot open the folder " + path, {.found = system_message()});
   }
-  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  const auto give_up = std::chrono::steady_clock::now() + patience;
   while (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     if (errno == EINTR) continue;
     if (errno != EWOULDBLOCK) break;  // a file system without locks: nothing can be told
@@ -90,14 +89,15 @@ int lock_folder(const std::string& path) {
 
 }  // namespace
 
-CheckpointFolder::CheckpointFolder(const std::string& path) : path_(path) {
+CheckpointFolder::CheckpointFolder(const std::string& path, std::chrono::milliseconds patience)
+    : path_(path) {
   std::error_code failed;
   fs::create_directories(path_, failed);
   if (!fs::is_directory(path_)) {
     throw Error("cannot make the folder " + path_,
                 {.found = failed ? failed.message() : "something else of that name"});
   }
-  lock_ = lock_folder(path_);
+  lock_ = lock_folder(path_, patience);
   remove_partial_files(path_);
 }
 

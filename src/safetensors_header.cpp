@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "colonnade/checksum.hpp"
+#include "header_checksum.hpp"
 
 namespace colonnade {
 
@@ -15,7 +15,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint64_t longest_header = 100'000'000;  // as the reference implementation has it
-constexpr std::size_t checksum_digits = 16;
 constexpr const char* metadata_key = "__metadata__";
 
 // 0 for a type that isn't known.
@@ -100,6 +99,7 @@ class HeaderReader final : public nlohmann::json_sax<json> {
   bool number_unsigned(number_unsigned_t value) override {
     if (place_ != Place::shape && place_ != Place::offsets) refuse(std::to_string(value));
     if (value > static_cast<number_unsigned_t>(PTRDIFF_MAX)) refuse(std::to_string(value));
+    if (offsets_.size() == 2 && place_ == Place::offsets) refuse("other data_offsets");
     (place_ == Place::shape ? tensor_.shape : offsets_).push_back(static_cast<Index>(value));
     return true;
   }
@@ -197,53 +197,18 @@ void check_places(const std::string& file, const SafetensorsHeader& header, Inde
                .found = std::to_string(data_bytes)});
 }
 
-// Where in a header's text the digits of its checksum stand; npos if nowhere. A quote inside of a
-// JSON text is escaped, so nothing else can look like this.
-std::size_t place_of_checksum(const std::string& text) {
-  const std::string before = "\"" + std::string(header_checksum_key) + "\":\"";
-  const std::size_t found = text.find(before);
-  if (found == text.npos || text.size() - found < before.size() + checksum_digits) return text.npos;
-  return found + before.size();
+// The library skips a byte order mark and takes a zero byte for the end of the text. What follows
+// that would be bytes that no reader sees and no writer wrote.
+void check_is_plain_object(const std::string& file, const std::string& text) {
+  const std::size_t zero = text.find('\0');
+  if (text.starts_with('{') && zero == text.npos) return;
+  throw Error("bad safetensors header in " + file,
+              {.wanted = "JSON that begins with { and has no zero byte",
+               .found = zero == text.npos ? in_quotes(text.substr(0, 1))
+                                          : "one at byte " + std::to_string(zero)});
 }
 
-// Of a header with its length before it.
-std::string checksum_of_header(std::string whole, std::size_t place) {
-  whole.replace(place, checksum_digits, checksum_digits, '0');
-  return checksum_text(checksum(whole));
-}
-
-std::string with_length(const std::string& text) {
-  const std::uint64_t length = text.size();
-  std::string whole(sizeof length, '\0');
-  std::memcpy(whole.data(), &length, sizeof length);
-  return whole + text;
-}
-
-void check_checksums(const std::string& file, const std::string& text,
-                     const SafetensorsHeader& header) {
-  const auto refuse = [&](const std::string& what, const std::string& wanted,
-                          const std::string& found) {
-    throw Error(file + " is damaged: " + what, {.wanted = wanted, .found = found});
-  };
-  bool any = header.metadata.contains(header_checksum_key);
-  for (const auto& [key, value] : header.metadata) any |= key.starts_with(tensor_checksum_prefix);
-  if (!any) return;
-  const std::string whole = with_length(text);
-  const std::size_t place = place_of_checksum(whole);
-  if (place == whole.npos)
-    refuse("its header has no checksum of its own", header_checksum_key, "none");
-  const std::string wanted = checksum_of_header(whole, place);
-  const std::string found = whole.substr(place, checksum_digits);
-  if (found != wanted) refuse("its header has another checksum", found, wanted);
-  for (const auto& [name, tensor] : header.tensors) {
-    if (header.metadata.contains(tensor_checksum_prefix + name)) continue;
-    refuse(in_quotes(name) + " has no checksum", "one for each tensor", "none");
-  }
-}
-
-}  // namespace
-
-SafetensorsHeader read_safetensors_header(const ByteSource& source) {
+std::uint64_t read_header_length(const ByteSource& source) {
   std::uint64_t length = 0;
   if (source.size() < sizeof length) {
     throw Error(source.name() + " is too short for a safetensors file",
@@ -256,15 +221,18 @@ SafetensorsHeader read_safetensors_header(const ByteSource& source) {
                 {.wanted = "a header of at most " + std::to_string(most) + " bytes",
                  .found = std::to_string(length)});
   }
-  std::string text = with_memory_for(
-      source.name(), length, [&] { return std::string(static_cast<std::size_t>(length), ' '); });
-  source.read(sizeof length, std::as_writable_bytes(std::span(text)));
+  return length;
+}
 
+SafetensorsHeader read_header_text(const ByteSource& source, std::uint64_t length) {
+  std::string text(static_cast<std::size_t>(length), ' ');
+  source.read(sizeof length, std::as_writable_bytes(std::span(text)));
+  check_is_plain_object(source.name(), text);
   HeaderReader reader(source.name());
   json::sax_parse(text, &reader);
   SafetensorsHeader header = reader.take();
   const Index data_begin = static_cast<Index>(sizeof length + length);
-  check_checksums(source.name(), text, header);
+  check_checksums(source.name(), with_length(text), header);
   check_places(source.name(), header, static_cast<Index>(source.size()) - data_begin);
   for (auto& [name, tensor] : header.tensors) {
     check_size(source.name(), name, tensor);
@@ -273,24 +241,33 @@ SafetensorsHeader read_safetensors_header(const ByteSource& source) {
   return header;
 }
 
+}  // namespace
+
+SafetensorsHeader read_safetensors_header(const ByteSource& source) {
+  const std::uint64_t length = read_header_length(source);
+  return with_memory_for(source.name(), length, [&] { return read_header_text(source, length); });
+}
+
 std::string format_safetensors_header(std::span<const std::pair<std::string, StoredTensor>> tensors,
                                       const Metadata& metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!metadata.empty()) header[metadata_key] = metadata;
+  // Appended, as header[name] would look through all the names before it.
+  auto& entries = header.get_ref<nlohmann::ordered_json::object_t&>();
+  if (!metadata.empty()) entries.emplace_back(metadata_key, metadata);
   const bool has_checksum = metadata.contains(header_checksum_key);
-  if (has_checksum) header[metadata_key][header_checksum_key] = std::string(checksum_digits, '0');
+  if (has_checksum) {
+    entries.back().second[header_checksum_key] = no_checksum_yet;
+  }
   for (const auto& [name, tensor] : tensors) {
-    header[name] = {{"dtype", tensor.dtype},
-                    {"shape", tensor.shape},
-                    {"data_offsets", {tensor.bytes.begin, tensor.bytes.end}}};
+    entries.emplace_back(
+        name, nlohmann::ordered_json{{"dtype", tensor.dtype},
+                                     {"shape", tensor.shape},
+                                     {"data_offsets", {tensor.bytes.begin, tensor.bytes.end}}});
   }
   std::string text = header.dump(-1, ' ', false, json::error_handler_t::replace);
   text.resize((text.size() + 7) / 8 * 8, ' ');
   std::string whole = with_length(text);
-  if (has_checksum) {
-    const std::size_t place = place_of_checksum(whole);
-    whole.replace(place, checksum_digits, checksum_of_header(whole, place));
-  }
+  if (has_checksum) fill_in_checksum(whole);
   return whole;
 }
 

@@ -19,6 +19,7 @@
 
 #include "colonnade/random.hpp"
 #include "colonnade/trainer.hpp"
+#include "colonnade/watchdog.hpp"
 #include "harness.hpp"
 #include "numbers.hpp"
 
@@ -105,6 +106,23 @@ RANKS_TEST_CASE("a training step allocates nothing after the first", "mpi 1-4") 
   const Tensor one_more(7, 7);
   counting = false;
   CHECK(allocations == 1);
+}
+
+RANKS_TEST_CASE("nor does a step that a watchdog watches", "mpi 1-4") {
+  Watchdog watchdog(1000, [](const std::string&) {});
+  watchdog.watch(world);
+  ProcessGroup group = world.split(0, 0);
+  Mlp model(group, {.widths = {30, 20, 10}});
+  AdamW optimizer(model.parameters(), {});
+  const Tensor x = random_matrix(8, 30, "x"), t = random_matrix(8, 10, "t");
+  const auto step = [&] { training_step(model, optimizer, x.clone(model.memory()), t); };
+  step();
+  step();
+  allocations = 0;
+  counting = true;
+  step();
+  counting = false;
+  CHECK(allocations == 0);
 }
 
 RANKS_TEST_CASE("sums that overlap and sums along the tree allocate nothing after the first",

@@ -201,6 +201,15 @@ TEST_CASE("JSON of another form is refused, whatever it is") {
   CHECK(with("[0],\"more\":1", "[0,0]") != "");
 }
 
+TEST_CASE("no byte of a safetensors header is left unread") {
+  const std::string hidden("{}\0{\"a\":1}", 10);
+  CHECK(lacking(error_of_header(hidden, 0), {"made-up", "no zero byte", "one at byte 2"}) == "");
+  CHECK(lacking(error_of_header(std::string("{\0}", 3), 0), {"one at byte 1"}) == "");
+  CHECK(lacking(error_of_header("\xef\xbb\xbf{}", 0), {"begins with {", "found '?'"}) == "");
+  CHECK(lacking(error_of_header(" {}", 0), {"begins with {", "found ' '"}) == "");
+  CHECK(error_of_header("{} \n", 0) == "");
+}
+
 TEST_CASE("depth and length of hostile JSON cost nothing") {
   CHECK(error_of_header(std::string(5'000'000, '['), 0) != "");
   std::string nested;
@@ -209,6 +218,10 @@ TEST_CASE("depth and length of hostile JSON cost nothing") {
   const std::string error = error_of_header("{\"" + std::string(5'000'000, 'x') + "\":1}", 0);
   CHECK(error != "");
   CHECK(error.size() < 500);
+  std::string offsets = "[0";
+  for (int i = 0; i < 100'000; ++i) offsets += ",0";
+  CHECK(lacking(error_of_header("{" + entry("a", "[0]", offsets + "]") + "}", 0),
+                {"at 'a'", "other data_offsets"}) == "");
   std::string sizes = "[0";
   for (int i = 0; i < 100'000; ++i) sizes += ",1";
   CHECK(error_of_header("{" + entry("a", sizes + "]", "[0,0]") + "}", 0) == "");

@@ -60,6 +60,11 @@ proof_sources := $(wildcard src/proof/*.cpp)
 proof_library := $(variant_dir)/double/libcolonnade_proof.a
 test_sources := $(wildcard tests/*.cpp)
 bench_names := $(basename $(notdir $(wildcard bench/*.cpp)))
+fuzz_names := $(patsubst fuzz/fuzz_%.cpp,%,$(wildcard fuzz/fuzz_*.cpp))
+# The parsers and what they stand on. Neither Eigen nor MPI is among it, so that fuzzers, whose
+# objects are of no use to anyone else, are built in seconds.
+fuzzed_sources := $(addprefix src/,$(addsuffix .cpp,error file idx memory npy npy_header \
+  process_group safetensors safetensors_header shard tensor tensor_slice))
 
 # Of one scalar, $1: objects mirror the sources' paths. What proves gradients is compiled in double
 # only and linked into both programs, with the double library that it proves; the inline namespaces
@@ -82,9 +87,10 @@ $$(dir_$1)/obj/src/app/build.o: private told := '-DCOLONNADE_BUILD_FLAGS="$(opti
 
 $$(eval $$(call archive_rule,$$(dir_$1)/libcolonnade.a,$$(call objects_$1,$(library_sources))))
 $$(eval $$(call archive_rule,$$(dir_$1)/libcolonnade_app.a,$$(call objects_$1,$(app_sources))))
-$$(eval $$(call program_rule,$1,colonnade,$(app_main)))
-$$(eval $$(call program_rule,$1,tests,$(test_sources)))
-$$(foreach name,$(bench_names),$$(eval $$(call program_rule,$1,bench/$$(name),bench/$$(name).cpp)))
+$$(eval $$(call program_rule,$1,colonnade,$(app_main),$$(parts_$1)))
+$$(eval $$(call program_rule,$1,tests,$(test_sources),$$(parts_$1)))
+$$(foreach name,$(bench_names),$$(eval $$(call program_rule,$1,bench/$$(name),bench/$$(name).cpp,$$(parts_$1))))
+$$(foreach name,$(fuzz_names),$$(eval $$(call program_rule,$1,fuzz/$$(name),fuzz/fuzz_$$(name).cpp $(fuzzed_sources))))
 -include $$(wildcard $$(dir_$1)/obj/*/*.d $$(dir_$1)/obj/*/*/*.d)
 endef
 
@@ -97,12 +103,13 @@ $1: $2 $1.members
 	$$(Q)ar rcs $$@ $2
 endef
 
+# A program, $2, of sources, $3, and libraries, $4.
 define program_rule
 $(call keep,$(dir_$1)/obj/$2.members,$3)
-$(dir_$1)/$2: $(call objects_$1,$3) $(parts_$1) $(dir_$1)/obj/$2.members
+$(dir_$1)/$2: $(call objects_$1,$3) $4 $(dir_$1)/obj/$2.members
 	$$(call say,LINK $$@)
 	@mkdir -p $$(@D)
-	$$(Q)$(CXX) $(optimization) -fopenmp $(LDFLAGS) $(call objects_$1,$3) $(parts_$1) $(libraries) -o $$@
+	$$(Q)$(CXX) $(optimization) -fopenmp $(LDFLAGS) $(call objects_$1,$3) $4 $(libraries) -o $$@
 endef
 
 $(foreach scalar,$(scalars),$(eval $(call scalar_rules,$(scalar))))
@@ -112,6 +119,7 @@ library := $(variant_dir)/$(SCALAR)/libcolonnade.a
 program := $(variant_dir)/$(SCALAR)/colonnade
 all_programs := $(if $(wildcard $(app_main)),$(scalars:%=$(variant_dir)/%/colonnade))
 test_programs := $(scalars:%=$(variant_dir)/%/tests)
+fuzz_programs := $(fuzz_names:%=$(variant_dir)/$(SCALAR)/fuzz/%)
 bench_programs := $(bench_names:%=$(variant_dir)/$(SCALAR)/bench/%)
 
 all: $(if $(all_programs),build/colonnade,$(library))
@@ -121,8 +129,9 @@ all: $(if $(all_programs),build/colonnade,$(library))
 build/colonnade: $(program) $(if $(call differs,$(shell readlink build/colonnade),$(program:build/%=%)),FORCE)
 	@ln -sfn $(program:build/%=%) $@
 
-tidy_stamps := $(patsubst %.cpp,$(variant_dir)/tidy/%,$(wildcard src/*.cpp src/*/*.cpp tests/*.cpp bench/*.cpp))
-$(variant_dir)/tidy/%: %.cpp $(wildcard include/*/*.hpp src/*.hpp src/*/*.hpp tests/*.hpp bench/*.hpp) .clang-tidy
+tidy_stamps := $(patsubst %.cpp,$(variant_dir)/tidy/%, \
+  $(wildcard $(addsuffix /*.cpp,src src/* tests fuzz bench)))
+$(variant_dir)/tidy/%: %.cpp $(wildcard include/*/*.hpp $(addsuffix /*.hpp,src src/* tests fuzz bench)) .clang-tidy
 	$(call say,TIDY $<)
 	@mkdir -p $(@D)
 	$(Q)clang-tidy --quiet --warnings-as-errors='*' $< -- $(filter-out -Werror,$(flags)) \

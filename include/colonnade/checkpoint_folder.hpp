@@ -1,6 +1,7 @@
 // The folder in which a run keeps its checkpoints. Only one rank touches it.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -12,8 +13,10 @@ class CheckpointFolder {
  public:
   /// Makes the folder if there is none, and removes what a run left there that was killed while
   /// saving. Throws if another run holds it, on this machine or on any that shares the file
-  /// system and its locks.
-  explicit CheckpointFolder(const std::string& path);
+  /// system and its locks, and goes on doing so for `patience`: a run that was killed may take a
+  /// moment to be gone.
+  explicit CheckpointFolder(const std::string& path,
+                            std::chrono::milliseconds patience = std::chrono::seconds(5));
   CheckpointFolder(CheckpointFolder&& other) noexcept;
   CheckpointFolder& operator=(CheckpointFolder&& other) noexcept;
   ~CheckpointFolder();

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -43,6 +44,10 @@ struct SafetensorsHeader {
 /// the file's before anything is allocated, and a header of more than 100 MB is refused. Where the
 /// metadata hold any checksum, the header's must be right and each tensor must have one.
 SafetensorsHeader read_safetensors_header(const ByteSource& source);
+
+/// The checksum of a tensor's elements as they are in the file, read a piece at a time; nothing for
+/// one that is neither F32 nor F64, of which no checksum is defined.
+std::optional<std::uint64_t> stored_checksum(const ByteSource& source, const StoredTensor& tensor);
 
 /// The bytes before the numbers of a file that holds these tensors in this order. Here their
 /// `bytes` are counted from the first number on. The result's length is a multiple of 8, so that

@@ -88,15 +88,15 @@ class Trainer {
   void set_position(const Position& position);
 
   /// Until all steps are done, or one of the ranks wants to stop. A loss or a gradient that is not
-  /// finite ends it with NonFinite, which says where the first such number is; or the step counts,
-  /// but updates nothing (options.on_nonfinite).
+  /// finite ends it with NonFinite, which says where the first such number is, and leaves the state
+  /// before that step; or the step counts, but updates nothing (options.on_nonfinite).
   RunEnd run();
 
  private:
   /// One step on these rows of the training data.
   StepReport step(std::span<const Index> rows);
-  StepResult finish_step(std::span<const Index> rows, double factor);
   void end_epoch();
+  StepResult finish_step(std::span<const Index> rows, double factor);
 
   TrainingJob* job_;
   TrainingStep training_step_;

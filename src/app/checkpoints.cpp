@@ -127,4 +127,15 @@ std::string Checkpoints::save_now(TrainingJob& job, const Position& position) {
   return path;
 }
 
+void Checkpoints::save_before_error(TrainingJob& job, const Position& position) {
+  if (options_->folder.empty()) return;
+  try {
+    const std::string path = save_now(job, position);
+    say(*world_, "the state before that step is in " + path);
+  } catch (const Error& error) {
+    if (!error.is_agreed()) throw;
+    say(*world_, std::string("the state before that step: ") + error.what());
+  }
+}
+
 }  // namespace colonnade::app

@@ -144,6 +144,8 @@ std::string_view name_of(Command command) {
       return "check";
     case Command::demo:
       return "demo";
+    case Command::inspect:
+      return "inspect";
     case Command::info:
       return "info";
   }
@@ -194,6 +196,7 @@ std::vector<Fact> facts_of(const CommandLine& line) {
   for (const auto& [name, value] : options_of(line)) {
     facts.push_back({"configuration", "--" + name, value});
   }
+  if (line.watchdog > 0) facts.push_back({"configuration", "--watchdog", text_of(line.watchdog)});
   return facts;
 }
 

@@ -30,6 +30,11 @@ void add_device_options(CLI::App& command, CommandLine& line) {
       ->default_str("");
   command.add_flag("--bind,!--no-bind", device.bind,
                    "give each rank cores of its own, if there are enough (default: yes)");
+  command
+      .add_option("--watchdog", line.watchdog,
+                  "seconds that a collective may last: then say where each rank is, and end")
+      ->check(real_number(smallest_real, largest_real))
+      ->default_str("");
 }
 
 /// The command line of this program, bound to the fields of `line`.
@@ -58,6 +63,12 @@ class Parser {
     add_demo_options(*demo_, line.demo);
     add_device_options(*demo_, line);
 
+    inspect_ =
+        app_.add_subcommand("inspect", "what a checkpoint or another safetensors file holds");
+    inspect_->add_option("FILE", line.inspect.file, "verified if it has checksums")
+        ->type_name("")
+        ->required();
+
     info_ = app_.add_subcommand("info", "version, build, libraries, ranks and binding");
     add_device_options(*info_, line);
   }
@@ -72,6 +83,8 @@ class Parser {
     } catch (const CLI::CallForVersion& call) {
       return std::string(call.what()) + "\n";
     } catch (const CLI::RequiredError&) {
+      if (inspect_->parsed())
+        throw Error("no file to inspect", {.wanted = "colonnade inspect FILE"});
       // No option is required, so it is a command that is missing.
       const std::string found = unknown_arguments();
       throw Error(found.empty() ? "no command" : "no such command",
@@ -93,6 +106,7 @@ class Parser {
     if (train_mlp_->parsed()) return Command::train_mlp;
     if (check_->parsed()) return Command::check;
     if (demo_->parsed()) return Command::demo;
+    if (inspect_->parsed()) return Command::inspect;
     return Command::info;
   }
 
@@ -159,6 +173,7 @@ class Parser {
   CLI::App* train_mlp_;
   CLI::App* check_;
   CLI::App* demo_;
+  CLI::App* inspect_;
   CLI::App* info_;
 };
 

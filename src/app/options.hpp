@@ -72,7 +72,11 @@ struct CheckOptions {
   Index samples = 3;
 };
 
-enum class Command { print, train_mlp, check, demo, info };
+struct InspectOptions {
+  std::string file;
+};
+
+enum class Command { print, train_mlp, check, demo, inspect, info };
 
 struct CommandLine {
   Command command = Command::print;
@@ -80,8 +84,10 @@ struct CommandLine {
   TrainOptions train;
   CheckOptions check;
   DemoOptions demo;
+  InspectOptions inspect;
   DeviceOptions device;
-  int ranks = 0;  // as threads of this process; 0 for the ranks that mpiexec started
+  double watchdog = 0;  // seconds that a rank may wait; 0: forever
+  int ranks = 0;        // as threads of this process; 0 for the ranks that mpiexec started
 };
 
 /// Throws Error, one line that names the option, for anything it can't take.

@@ -60,7 +60,13 @@ RunEnd train(TrainingJob& job, Trainer& trainer, Checkpoints& checkpoints, Compa
     if (with.progress) with.progress->on_epoch(report);
   };
   if (with.stop) trainer.should_stop = [&] { return with.stop->is_there(); };
-  return trainer.run();
+  try {
+    return trainer.run();
+  } catch (const NonFinite&) {
+    with.progress.reset();  // ends its line
+    checkpoints.save_before_error(job, trainer.position());
+    throw;
+  }
 }
 
 /// Collective.

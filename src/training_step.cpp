@@ -151,7 +151,8 @@ StepResult TrainingStep::finish(double factor, bool stop) {
 
 // The votes and the losses have come from the copies; this sum is over the ranks that share one, so
 // that after it all ranks of the mesh know. That a loss is not finite travels too: a number that is
-// wrong in the memory of one rank alone must not part the ranks.
+// wrong in the memory of one rank alone must not part the ranks. It runs along the tree, because each
+// copy has a group of its own for it, and the norm scales the update of all copies alike.
 void TrainingStep::share(StepResult& result, double votes, bool& loss_is_finite) {
   const std::size_t tensors = squares_.size() - 2;
   sum_squares();
@@ -159,7 +160,7 @@ void TrainingStep::share(StepResult& result, double votes, bool& loss_is_finite)
   squares_[tensors + 1] = loss_is_finite ? 0 : 1;
   ProcessGroup& group = model_->group();
   const AccountScope charge = group.charge(norm_account_);
-  group.all_reduce(std::span(squares_), Reduction::sum, exact() ? SumOrder::tree : SumOrder::any);
+  group.all_reduce(std::span(squares_), Reduction::sum, SumOrder::tree);
   result.stop = squares_[tensors] > 0;
   loss_is_finite = squares_[tensors + 1] == 0;
   double sum = 0;

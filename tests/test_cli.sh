@@ -110,6 +110,11 @@ prints "and the log names them" '"skipped":"the gradient of layers.3.weight is n
   sed -n 2p "$scratch/skipped.jsonl"
 passes "but not those that were not" test "$(grep -c skipped "$scratch/skipped.jsonl")" = 3
 
+prints "the sentinel finds copies the same" "^copies compared   2 times, all the same$" \
+  on 2 "${matrices[@]}" --steps 5 --mesh dp=2 --sentinel 2 --ledger
+refuses "a sentinel that never looks" "--sentinel: wanted a whole number from 1" \
+  on 2 "${matrices[@]}" --sentinel 0
+
 log=$scratch/log.jsonl
 passes "a log" on 2 "${folder[@]}" --batch 4 --epochs 2 --log "$log"
 prints "a line for each step, the short last batch included, and each epoch" "^8$" \

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "app/commands.hpp"
+#include "app/configuration.hpp"
 #include "app/options.hpp"
 #include "colonnade/backend.hpp"
 #include "colonnade/mpi.hpp"
@@ -36,6 +37,7 @@ using Arguments = std::vector<std::string>;
 
 int run_command(ProcessGroup& world, const app::CommandLine& line,
                 std::optional<Watchdog>& watchdog) {
+  check_agreement(world, app::facts_of(line));  // before any collective that depends on it
   if (line.command == app::Command::print) {
     if (world.rank() == 0) std::fputs(line.text.c_str(), stdout);
     return 0;

@@ -43,6 +43,7 @@ struct TrainOptions {
   ParallelOptions parallel;
   CheckpointOptions checkpoint;
   bool ledger = false;
+  std::int64_t sentinel = 0;  // steps from one comparison of copies to the next; 0: none
   bool dry_run = false;
   std::string load;
   std::string save;

@@ -110,6 +110,11 @@ void add_file_options(CLI::App& command, TrainOptions& train) {
       ->type_name("FILE");
   command.add_flag("--ledger", train.ledger,
                    "print what formulas say a step sends, and end if a step sends anything else");
+  command
+      .add_option("--sentinel", train.sentinel,
+                  "every N steps compare what ranks hold copies of, and end if any differ")
+      ->transform(whole_number(1, largest))
+      ->default_str("");
   command.add_flag("--dry-run", train.dry_run,
                    "print parameters, memory and what a step sends, and don't train");
   command.add_option("--log", train.log, "write a JSON line for each step and epoch")

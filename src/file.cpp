@@ -30,17 +30,6 @@ std::string kind_of(mode_t mode) {
   return "a regular file";
 }
 
-// Beyond the limit the system would end the process by SIGXFSZ instead of returning a code.
-void check_size_limit(const std::string& path, std::uint64_t bytes) {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
-  if (bytes <= limit.rlim_cur) return;
-  throw Error("cannot write " + path,
-              {.wanted = std::to_string(bytes) + " bytes",
-               .found = "a file-size limit of " + std::to_string(limit.rlim_cur) + " bytes",
-               .hint = "raise it with ulimit -f"});
-}
-
 // Where a write to `path` ends up: renaming over a symbolic link would replace the link only.
 std::string follow_links(const std::string& path) {
   std::error_code failed;
@@ -208,6 +197,16 @@ void FileReplacement::commit() {
   errno = code;
   // EINVAL: a file system whose folders need no flush.
   if (failed != 0 && code != EINVAL) throw_system_error("cannot flush the folder of " + path_);
+}
+
+void check_size_limit(const std::string& path, std::uint64_t bytes) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
+  if (bytes <= limit.rlim_cur) return;
+  throw Error("cannot write " + path,
+              {.wanted = std::to_string(bytes) + " bytes",
+               .found = "a file-size limit of " + std::to_string(limit.rlim_cur) + " bytes",
+               .hint = "raise it with ulimit -f"});
 }
 
 void check_writable(const std::string& path) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "add_along_tree.hpp"
+#include "mpi_file.hpp"
 
 namespace colonnade {
 
@@ -186,6 +187,10 @@ class MpiTransport final : public Transport {
     check_mpi(MPI_Comm_split_type(communicator_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node),
               "MPI_Comm_split_type");
     return std::make_unique<MpiTransport>(node);
+  }
+
+  std::unique_ptr<SharedFile> open_shared(const std::string& path) override {
+    return open_mpi_file(communicator_, path);
   }
 
  private:

@@ -33,33 +33,33 @@ AdamW::AdamW(std::span<Parameter* const> parameters, const AdamWOptions& options
   for (Parameter* parameter : parameters) {
     std::vector<Range> runs = element_runs(*parameter, ranks);
     const Range own = runs[static_cast<std::size_t>(rank)];
-    shares_.push_back({parameter, std::move(runs), own, Tensor::zeros(own.size(), 1),
-                       Tensor::zeros(own.size(), 1)});
+    moments_.push_back({parameter, std::move(runs), own, Tensor::zeros(own.size(), 1),
+                        Tensor::zeros(own.size(), 1)});
   }
 }
 
 void AdamW::step(double factor, double gradient_scale) {
-  ++steps_;
+  ++updates_;
   AdamWCoefficients c = {
       .learning_rate = options_.learning_rate * factor,
       .beta1 = options_.beta1,
       .beta2 = options_.beta2,
       .eps = options_.eps,
       .weight_decay = 0,
-      .correction1 = 1 - std::pow(options_.beta1, static_cast<double>(steps_)),
-      .correction2 = 1 - std::pow(options_.beta2, static_cast<double>(steps_)),
+      .correction1 = 1 - std::pow(options_.beta1, static_cast<double>(updates_)),
+      .correction2 = 1 - std::pow(options_.beta2, static_cast<double>(updates_)),
       .gradient_scale = gradient_scale,
   };
-  for (Share& share : shares_) {
-    Parameter& parameter = *share.parameter;
+  for (Moments& moments : moments_) {
+    Parameter& parameter = *moments.parameter;
     c.weight_decay = !parameter.is_bias || options_.decay_bias ? options_.weight_decay : 0;
-    adamw_update(c, elements(parameter.grad, share.own), elements(parameter.value, share.own),
-                 share.first, share.second);
+    adamw_update(c, elements(parameter.grad, moments.own), elements(parameter.value, moments.own),
+                 moments.first, moments.second);
     if (moments_over_ == nullptr) continue;
     const AccountScope charge = moments_over_->charge(account_);
     Tensor& value = parameter.value;
     moments_over_->all_gather(std::span(value.data(), static_cast<std::size_t>(value.size())),
-                              std::span<const Range>(share.pieces));
+                              std::span<const Range>(moments.pieces));
   }
 }
 

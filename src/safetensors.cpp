@@ -1,14 +1,15 @@
 #include "colonnade/safetensors.hpp"
 
-#include <algorithm>
-#include <array>
 #include <bit>
-#include <cmath>
-#include <cstdio>
+#include <exception>
+#include <memory>
 #include <optional>
-#include <set>
 #include <utility>
 #include <vector>
+
+#include "add_up.hpp"
+#include "colonnade/checksum.hpp"
+#include "colonnade/shared_file.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
 
@@ -46,88 +47,45 @@ Layout plan(std::span<const TensorSlice> slices, const Metadata& metadata) {
   return layout;
 }
 
-void write_slice(File& file, const TensorSlice& slice, std::uint64_t begin) {
-  for_each_run(slice, [&](Run run) {
-    file.write(
-        begin + static_cast<std::uint64_t>(run.in_tensor * scalar_bytes),
-        std::as_bytes(std::span(slice.data + run.in_block, static_cast<std::size_t>(run.count))));
-  });
+std::span<const Scalar> elements_of(const TensorSlice& slice, Run run) {
+  return {slice.data + run.in_data, static_cast<std::size_t>(run.count)};
 }
 
-void check_matches(const std::string& file, const SafetensorsHeader& header,
-                   std::span<const TensorSlice> slices) {
-  std::set<std::string_view> wanted;
+std::vector<FilePart> parts_of(const TensorSlice& slice, std::uint64_t begin) {
+  std::vector<FilePart> parts;
+  for_each_run(slice, [&](Run run) {
+    parts.push_back({begin + static_cast<std::uint64_t>(run.in_tensor * scalar_bytes),
+                     std::as_bytes(elements_of(slice, run))});
+  });
+  return parts;
+}
+
+/// Adds the checksums of all tensors. Collective.
+void add_checksums(ProcessGroup& group, std::span<const TensorSlice> slices, Metadata& metadata) {
+  std::vector<std::uint64_t> sums;
   for (const TensorSlice& slice : slices) {
-    wanted.insert(slice.name);
-    const auto found = header.tensors.find(slice.name);
-    if (found == header.tensors.end()) {
-      throw Error(file + " lacks " + in_quotes(slice.name),
-                  {.wanted = "a tensor of shape " + shape_text(slice.shape),
-                   .found = std::to_string(header.tensors.size()) + " other tensors",
-                   .hint = "its model has other layers than this one"});
-    }
-    const auto& [dtype, shape, bytes] = found->second;
-    if (shape != slice.shape || (dtype != "F32" && dtype != "F64")) {
-      throw Error("cannot load " + in_quotes(slice.name) + " from " + file,
-                  {.wanted = "F32 or F64 " + shape_text(slice.shape),
-                   .found = in_quotes(dtype) + " " + shape_text(shape)});
-    }
+    std::uint64_t& sum = sums.emplace_back();
+    for_each_run(slice, [&](Run run) { sum += checksum(elements_of(slice, run), run.in_tensor); });
   }
-  const std::pair<const std::string, StoredTensor>* first = nullptr;
-  for (const auto& stored : header.tensors) {
-    if (wanted.contains(stored.first)) continue;
-    if (first == nullptr || stored.second.bytes.begin < first->second.bytes.begin) first = &stored;
+  add_up(group, sums);
+  metadata[header_checksum_key] = "";
+  for (std::size_t i = 0; i < slices.size(); ++i) {
+    metadata[tensor_checksum_prefix + slices[i].name] = checksum_text(sums[i]);
   }
-  if (first == nullptr) return;
-  throw Error(file + " holds " + in_quotes(first->first) + ", which this model lacks",
-              {.wanted = std::to_string(slices.size()) + " tensors",
-               .found = std::to_string(header.tensors.size()),
-               .hint = "its model has other layers than this one"});
-}
-
-[[noreturn]] void refuse_number(const std::string& file, const TensorSlice& slice, Index element,
-                                double found) {
-  std::vector<Index> place(slice.shape.size());
-  for (std::size_t i = place.size(); i-- > 0; element /= slice.shape[i])
-    place[i] = element % slice.shape[i];
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%g", found);
-  throw Error("bad number in " + file + ", " + in_quotes(slice.name) + " at " + shape_text(place) +
-                  ", counted from 0",
-              {.wanted = "a finite " + std::string(scalar_name), .found = text.data()});
-}
-
-// A piece at a time, so that converting needs no second copy of the block.
-template <class Stored>
-void read_slice(const File& file, const TensorSlice& slice, std::uint64_t begin) {
-  constexpr Index piece_size = 16384;
-  std::vector<Stored> piece(piece_size);
-  for_each_run(slice, [&](Run run) {
-    for (Index done = 0; done < run.count; done += piece_size) {
-      const Index count = std::min(piece_size, run.count - done);
-      const Index first = run.in_tensor + done;
-      file.read(begin + static_cast<std::uint64_t>(first) * sizeof(Stored),
-                std::as_writable_bytes(std::span(piece).first(static_cast<std::size_t>(count))));
-      Scalar* const to = slice.data + run.in_block + done;
-      for (Index i = 0; i < count; ++i) {
-        const Stored stored = piece[static_cast<std::size_t>(i)];
-        to[i] = static_cast<Scalar>(stored);
-        if (!std::isfinite(to[i])) refuse_number(file.name(), slice, first + i, stored);
-      }
-    }
-  });
 }
 
 }  // namespace
 
 void save_safetensors(ProcessGroup& group, const std::string& path,
-                      std::span<const TensorSlice> slices, const Metadata& metadata) {
+                      std::span<const TensorSlice> slices, Metadata metadata) {
+  collectively(group, [&] { check_slices(slices); });
+  check_cover(group, slices);
+  add_checksums(group, slices, metadata);
   Layout layout;
   collectively(group, [&] {
-    check_slices(slices);
     layout = plan(slices, metadata);
+    check_size_limit(path, layout.file_bytes);
   });
-  check_cover(group, slices);
 
   // Rank 0 owns the new file: if any rank fails below, it goes when this is left.
   std::optional<FileReplacement> replacement;
@@ -138,36 +96,21 @@ void save_safetensors(ProcessGroup& group, const std::string& path,
     replacement->file().write(0, std::as_bytes(std::span(layout.header)));
   });
   const std::string name = gather_text(group, replacement ? replacement->file().name() : "")[0];
+  const std::unique_ptr<SharedFile> file = group.open_shared(name);
+  for (std::size_t i = 0; i < slices.size(); ++i) {
+    file->write(parts_of(slices[i], layout.begins[i]));
+  }
+  std::exception_ptr failure;
+  try {
+    file->close();
+  } catch (...) {
+    failure = std::current_exception();
+  }
   collectively(group, [&] {
-    File file = File::open_to_write(name);
-    for (std::size_t i = 0; i < slices.size(); ++i) write_slice(file, slices[i], layout.begins[i]);
-    file.flush();
+    if (failure) std::rethrow_exception(failure);
   });
   collectively(group, [&] {
     if (replacement) replacement->commit();
-  });
-}
-
-void load_safetensors(ProcessGroup& group, const std::string& path,
-                      std::span<const TensorSlice> slices) {
-  std::optional<File> file;
-  SafetensorsHeader header;
-  collectively(group, [&] {
-    check_slices(slices);
-    file.emplace(File::open(path));
-    header = read_safetensors_header(*file);
-    check_matches(path, header, slices);
-  });
-  collectively(group, [&] {
-    for (const TensorSlice& slice : slices) {
-      const StoredTensor& stored = header.tensors.at(slice.name);
-      const std::uint64_t begin = static_cast<std::uint64_t>(stored.bytes.begin);
-      if (stored.dtype == "F32") {
-        read_slice<float>(*file, slice, begin);
-      } else {
-        read_slice<double>(*file, slice, begin);
-      }
-    }
   });
 }
 

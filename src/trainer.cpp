@@ -102,11 +102,11 @@ Trainer::Trainer(TrainingJob& job, const Dataset& train, const Dataset* test,
                  .found = std::to_string(job.job().model.shards) + " shards and " +
                           std::to_string(options.row_blocks) + " row blocks"});
   }
-  const std::int64_t steps_an_epoch = (train.samples() + options.batch - 1) / options.batch;
+  batches_an_epoch_ = (train.samples() + options.batch - 1) / options.batch;
   std::int64_t steps = options.steps;
   if (options.epochs > 0) {
     std::int64_t in_epochs = 0;
-    if (__builtin_mul_overflow(options.epochs, steps_an_epoch, &in_epochs)) {
+    if (__builtin_mul_overflow(options.epochs, batches_an_epoch_, &in_epochs)) {
       in_epochs = std::numeric_limits<std::int64_t>::max();  // more than anyone will wait for
     }
     steps = steps > 0 ? std::min(steps, in_epochs) : in_epochs;
@@ -117,27 +117,57 @@ Trainer::Trainer(TrainingJob& job, const Dataset& train, const Dataset* test,
                .steps = steps};
 }
 
-void Trainer::run() {
+void Trainer::set_position(const Position& position) {
+  const auto [step, epoch, batch] = position;
+  const bool possible = step >= 0 && epoch >= 1 && batch >= 0 && batch <= batches_an_epoch_ &&
+                        batch <= step && (step - batch) % batches_an_epoch_ == 0 &&
+                        (step - batch) / batches_an_epoch_ == epoch - 1;
+  if (!possible) {
+    throw Error("a run on this data can't stand there",
+                {.wanted = std::to_string(batches_an_epoch_) + " steps an epoch",
+                 .found = "step " + std::to_string(step) + " at batch " + std::to_string(batch) +
+                          " of epoch " + std::to_string(epoch),
+                 .hint = "--batch and data must be those of the first part of the run"});
+  }
+  if (step > total_steps()) {
+    throw Error("the run is further than it is to go",
+                {.wanted = "at most " + std::to_string(total_steps()) + " steps",
+                 .found = std::to_string(step)});
+  }
+  position_ = position;
+}
+
+RunEnd Trainer::run() {
+  stopped_ = false;
   std::vector<Index> order(static_cast<std::size_t>(train_->samples()));
   std::iota(order.begin(), order.end(), Index{0});
-  for (std::int64_t epoch = 1; steps_done_ < total_steps(); ++epoch) {
+  const bool at_end = position_.step == total_steps() && position_.step > 0;
+  if (at_end || at_end_of_epoch()) end_epoch();
+  while (position_.step < total_steps()) {
     if (options_.shuffle) {
-      order = shuffled_order(train_->samples(), options_.seed, static_cast<std::uint64_t>(epoch));
+      order = shuffled_order(train_->samples(), options_.seed,
+                             static_cast<std::uint64_t>(position_.epoch));
     }
-    std::span<const Index> left = order;
-    while (!left.empty() && steps_done_ < total_steps()) {
-      const auto rows = left.first(std::min(left.size(), static_cast<std::size_t>(options_.batch)));
-      left = left.subspan(rows.size());
-      StepReport report = step(rows);
-      report.epoch = epoch;
-      on_step(report);
+    while (!at_end_of_epoch() && position_.step < total_steps()) {
+      const auto all = std::span<const Index>(order);
+      const auto rows = all.subspan(static_cast<std::size_t>(position_.batch * options_.batch));
+      on_step(step(rows.first(std::min(rows.size(), static_cast<std::size_t>(options_.batch)))));
+      if (stopped_) return RunEnd::stopped;
     }
-    EpochReport report{.epoch = epoch, .test = {}};
-    if (test_ != nullptr) {
-      report.test =
-          evaluate(*job_, *test_, options_.batch, options_.accumulate, options_.row_blocks);
-    }
-    on_epoch(report);
+    end_epoch();
+  }
+  return RunEnd::complete;
+}
+
+void Trainer::end_epoch() {
+  EpochReport report{.epoch = position_.epoch, .test = {}};
+  if (test_ != nullptr) {
+    report.test = evaluate(*job_, *test_, options_.batch, options_.accumulate, options_.row_blocks);
+  }
+  on_epoch(report);
+  if (at_end_of_epoch()) {
+    ++position_.epoch;
+    position_.batch = 0;
   }
 }
 
@@ -151,7 +181,7 @@ StepReport Trainer::step(std::span<const Index> rows) {
     parts_rows_ = count;
   }
   before_step(parts_);
-  training_step_.begin(count, static_cast<Index>(parts_.size()), steps_done_);
+  training_step_.begin(count, static_cast<Index>(parts_.size()), position_.step);
   for (const Range part : parts_) {
     Tensor x(part.size(), train_->inputs(), job_->model().memory());
     Tensor t(part.size(), train_->targets(), job_->model().memory());
@@ -160,13 +190,15 @@ StepReport Trainer::step(std::span<const Index> rows) {
         x, t);
     training_step_.add(std::move(x), t, part.begin);
   }
-  const double factor = schedule_.factor(steps_done_);
+  const double factor = schedule_.factor(position_.step);
   const StepResult result = training_step_.finish(factor);
-  ++steps_done_;
+  stopped_ = job_->mesh().world().all_reduce(std::int64_t{should_stop()}, Reduction::max) > 0;
+  ++position_.step;
+  ++position_.batch;
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
-  return {.step = steps_done_,
+  return {.step = position_.step,
           .total_steps = total_steps(),
-          .epoch = 0,
+          .epoch = position_.epoch,
           .loss = result.loss,
           .learning_rate = job_->optimizer().options().learning_rate * factor,
           .rows = count,

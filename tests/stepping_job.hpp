@@ -81,9 +81,13 @@ class SteppingJob {
                             .owned_cols = {0, whole.cols()}});
   }
 
+  /// The next step is that of a job that has done so many.
+  void go_on_after(std::int64_t steps) { steps_ = steps; }
+
   const JobOptions& options() const { return options_; }
   colonnade::Mesh& mesh() { return mesh_; }
   colonnade::Mlp& model() { return training_.model(); }
+  colonnade::TrainingJob& training() { return training_; }
   const colonnade::Loss& loss() const { return training_.loss(); }
 
  private:

@@ -47,7 +47,8 @@ namespace fs = std::filesystem;
 namespace {
 
 /// A small model cut among the ranks: a weight and its bias by the outputs, a weight by its inputs,
-/// and two tensors that all ranks hold and the first one saves. Sizes divide by nothing.
+/// two tensors that all ranks hold and the first one saves, and two blocks in runs of elements.
+/// Sizes divide by nothing.
 class CutModel {
  public:
   CutModel(Index ranks, Index rank, bool loading) {
@@ -59,6 +60,10 @@ class CutModel {
     add("layers.1.weight", {4, 5}, {{0, 4}, inputs});
     add("norm", {6}, {whole ? Range{0, 6} : Range{0, 0}});
     add("scale", {1}, {{0, whole ? 1 : 0}});
+    add("moment", {4, 5}, {{0, 4}, {0, 5}});
+    slices_.back().elements = shard_range(20, ranks, rank);
+    add("moment of a bias", {7}, {{0, 7}});
+    slices_.back().elements = shard_range(7, ranks, rank);
     for (std::size_t i = 0; i < slices_.size(); ++i) slices_[i].data = numbers_[i].data();
   }
 
@@ -94,7 +99,7 @@ class CutModel {
       for_each_run(slices_[t], [&](colonnade::Run run) {
         for (Index i = 0; i < run.count; ++i) {
           const Index place = static_cast<Index>(t) * 100 + run.in_tensor + i;
-          visit(slices_[t].data[run.in_block + i], static_cast<Scalar>(place) / 8 - 3);
+          visit(slices_[t].data[run.in_data + i], static_cast<Scalar>(place) / 8 - 3);
         }
       });
     }
@@ -138,6 +143,50 @@ RANKS_TEST_CASE("every rank gets back what it saved, and the file is one rank's"
   whole.fill();
   save_safetensors(alone, alone_path, whole.slices(), {{"format", "pt"}, {"step", "7"}});
   CHECK(read_file(path) == read_file(alone_path));
+}
+
+RANKS_TEST_CASE("a flipped bit is found, in whatever rank's part of whatever tensor", "1 2 3 8") {
+  const std::string path = (temporary_folder(world) / "model.safetensors").string();
+  CutModel model(world.size(), world.rank(), false);
+  model.fill();
+  save_safetensors(world, path, model.slices());
+  std::string file;
+  colonnade::collectively(world, [&] { file = read_file(path); });
+  const auto header = colonnade::read_safetensors_header(harness::source_of(file));
+  CutModel loaded(world.size(), world.rank(), true);
+  // A bit of the mantissa, in the first and in the last number of each tensor.
+  for (const TensorSlice& slice : model.slices()) {
+    const auto [begin, end] = header.tensors.at(slice.name).bytes;
+    for (const Index place : {begin, end - static_cast<Index>(sizeof(Scalar))}) {
+      colonnade::collectively(world, [&] {
+        if (world.rank() != 0) return;
+        std::string bad = file;
+        bad[static_cast<std::size_t>(place)] =
+            static_cast<char>(bad[static_cast<std::size_t>(place)] ^ 1);
+        write_file(path, bad);
+      });
+      CHECK(lacking(error_of([&] { load_safetensors(world, path, loaded.slices()); }),
+                    {path + " is damaged: '" + slice.name + "'"}) == "");
+      world.barrier();  // before the file is written again
+    }
+  }
+}
+
+TEST_CASE("tensors beyond those wanted are refused or ignored, and parts are read unverified") {
+  const std::string path = (temporary_folder() / "file").string();
+  ProcessGroup alone = ProcessGroup::self();
+  std::vector<Scalar> numbers = {1, 2, 3, 4};
+  std::vector<TensorSlice> slices = {{"a", {2}, {{0, 2}}, numbers.data()},
+                                     {"b", {2}, {{0, 2}}, numbers.data() + 2}};
+  save_safetensors(alone, path, slices);
+  std::vector<Scalar> loaded(2);
+  slices = {{"b", {2}, {{0, 2}}, loaded.data()}};
+  CHECK(lacking(error_of([&] { load_safetensors(alone, path, slices); }), {"holds 'a'"}) == "");
+  load_safetensors(alone, path, slices, colonnade::OtherTensors::ignore);
+  CHECK(loaded == std::vector<Scalar>{3, 4});
+  slices[0].block = {{1, 2}};
+  load_safetensors(alone, path, slices, colonnade::OtherTensors::ignore);
+  CHECK(loaded == std::vector<Scalar>{4, 4});
 }
 
 TEST_CASE("F32 and F64 are both read in both builds, in pieces") {

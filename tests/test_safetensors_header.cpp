@@ -255,3 +255,32 @@ TEST_CASE("elements of a shape are counted without overflow") {
   CHECK(shape_text(std::vector<Index>{2, 3}) == "[2, 3]");
   CHECK(shape_text(std::vector<Index>(9, 1)) == "[1, 1, 1, 1, 1, 1, 1, 1, ...]");
 }
+
+TEST_CASE("a header with checksums notices every changed byte") {
+  const std::vector<std::pair<std::string, StoredTensor>> tensors = {{"a", {"F32", {2}, {0, 8}}},
+                                                                     {"b", {"F32", {1}, {8, 12}}}};
+  const std::string header =
+      format_safetensors_header(tensors, {{"colonnade.checksum", ""},
+                                          {"colonnade.checksum.a", "0123456789abcdef"},
+                                          {"colonnade.checksum.b", "0123456789abcdef"},
+                                          {"step", "12"}});
+  const std::string data(12, '\1');
+  CHECK(error_of([&] { read_safetensors_header(source_of(header + data)); }) == "");
+  for (std::size_t place = 0; place < header.size(); ++place) {
+    for (const int flip : {1, 2, 32, 128, 255}) {
+      std::string bad = header;
+      bad[place] = static_cast<char>(bad[place] ^ flip);
+      CAPTURE(place);
+      CAPTURE(flip);
+      CHECK(error_of([&] { read_safetensors_header(source_of(bad + data)); }) != "");
+    }
+  }
+}
+
+TEST_CASE("a tensor without a checksum among others is refused") {
+  const std::pair<std::string, StoredTensor> tensor = {"a", {"F32", {2}, {0, 8}}};
+  const std::string header =
+      format_safetensors_header(std::span(&tensor, 1), {{"colonnade.checksum", ""}});
+  CHECK(lacking(error_of([&] { read_safetensors_header(source_of(header + "12345678")); }),
+                {"made-up is damaged", "'a' has no checksum"}) == "");
+}

@@ -119,6 +119,10 @@ class FileReplacement {
 /// work is done. What is at `path` stays untouched.
 void check_writable(const std::string& path);
 
+/// Throws where `ulimit -f` doesn't allow a file of so many bytes. Beyond the limit the system
+/// would end the process instead of returning a code.
+void check_size_limit(const std::string& path, std::uint64_t bytes);
+
 /// Text from a file as an error may show it: in quotes, on one line, and not too long.
 std::string in_quotes(std::string_view text);
 

@@ -40,19 +40,28 @@ class AdamW {
   const AdamWOptions& options() const { return options_; }
   const ProcessGroup* moments_over() const { return moments_over_; }
 
- private:
-  struct Share {
+  /// What it keeps of one parameter on this rank.
+  struct Moments {
     Parameter* parameter;
     std::vector<Range> pieces;  // of its elements, one for each rank of moments_over
-    Range own;
-    Tensor first;  // moments, [own, 1]
-    Tensor second;
+    Range own;                  // the piece of this rank, in memory order
+    Tensor first;               // [own, 1]
+    Tensor second;              // [own, 1]
   };
+  /// Parameter by parameter. With updates(), all that a run needs to go on from elsewhere.
+  std::span<Moments> moments() { return moments_; }
+  std::span<const Moments> moments() const { return moments_; }
+
+  /// Updates so far, which the moments' bias is corrected by.
+  std::int64_t updates() const { return updates_; }
+  void set_updates(std::int64_t updates) { updates_ = updates; }
+
+ private:
   AdamWOptions options_;
   ProcessGroup* moments_over_;
   int account_ = 0;
-  std::vector<Share> shares_;
-  std::int64_t steps_ = 0;
+  std::vector<Moments> moments_;
+  std::int64_t updates_ = 0;
 };
 
 /// The runs of a parameter's elements, counted in memory order, that the ranks of a group update.

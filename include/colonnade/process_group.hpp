@@ -142,6 +142,11 @@ class ProcessGroup {
 
   ProcessGroup split_by_node() { return ProcessGroup(transport_->split_by_node()); }
 
+  /// A file that is there, for all ranks to write their parts of. Collective, and not counted.
+  std::unique_ptr<SharedFile> open_shared(const std::string& path) {
+    return transport_->open_shared(path);
+  }
+
   const Traffic& traffic(Collective kind) const { return traffic_[static_cast<std::size_t>(kind)]; }
   Traffic total_traffic() const;
 

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -26,6 +27,12 @@ struct StoredTensor {
   Range bytes;               // counted from the beginning of the file
 };
 
+/// The metadata that hold checksums (checksum.hpp) as 16 hexadecimal digits: of the header, its
+/// length included and these digits taken as zeros; and, followed by a tensor's name, of that
+/// tensor's elements in row-major order.
+inline constexpr const char* header_checksum_key = "colonnade.checksum";
+inline constexpr const char* tensor_checksum_prefix = "colonnade.checksum.";
+
 struct SafetensorsHeader {
   std::map<std::string, StoredTensor> tensors;  // by name
   Metadata metadata;
@@ -34,12 +41,17 @@ struct SafetensorsHeader {
 /// Reads and checks a header. Throws unless it is JSON of just that form, no name occurs twice, the
 /// tensors cover all of the rest of the file without gap or overlap, and each has the bytes that
 /// its shape and type say (a type that isn't known is taken at its word). Lengths are compared with
-/// the file's before anything is allocated, and a header of more than 100 MB is refused.
+/// the file's before anything is allocated, and a header of more than 100 MB is refused. Where the
+/// metadata hold any checksum, the header's must be right and each tensor must have one.
 SafetensorsHeader read_safetensors_header(const ByteSource& source);
+
+/// The checksum of a tensor's elements as they are in the file, read a piece at a time; nothing for
+/// one that is neither F32 nor F64, of which no checksum is defined.
+std::optional<std::uint64_t> stored_checksum(const ByteSource& source, const StoredTensor& tensor);
 
 /// The bytes before the numbers of a file that holds these tensors in this order. Here their
 /// `bytes` are counted from the first number on. The result's length is a multiple of 8, so that
-/// the numbers are aligned.
+/// the numbers are aligned. Where the metadata have a header_checksum_key, its value is filled in.
 std::string format_safetensors_header(std::span<const std::pair<std::string, StoredTensor>> tensors,
                                       const Metadata& metadata);
 

@@ -1,7 +1,9 @@
 // A rank's part of a tensor that lies whole in a file.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,28 +24,40 @@ namespace colonnade::inline COLONNADE_PRECISION {
 ///
 /// `data` is the block in row-major order, as a file has it; a local weight [in_local, out_local]
 /// in column-major order lies in memory like that.
+///
+/// A rank may have a run of the block's elements only, as moments that are cut over data-parallel
+/// ranks are; the block then has one or two dimensions.
 struct TensorSlice {
   std::string name;
   std::vector<Index> shape;  // of the whole tensor
   std::vector<Range> block;
-  Scalar* data = nullptr;  // one number for each element of the block
+  Scalar* data = nullptr;              // one number for each element that the rank has
+  std::optional<Range> elements = {};  // of the block, in row-major order; none: all of them
 };
 
-/// Throws unless names differ, each block lies inside of its shape, and data is there.
+/// Whether no element is on this rank.
+bool is_empty(const TensorSlice& slice);
+
+/// Throws unless names differ, each block lies inside of its shape, elements inside of their block,
+/// and data is there.
 void check_slices(std::span<const TensorSlice> slices);
 
 /// Throws on all ranks unless they name the same tensors in the same order, and each element of
-/// each is in the block of exactly one rank. The slices must have passed check_slices. Collective.
+/// each is on exactly one rank. The slices must have passed check_slices. Collective.
 void check_cover(ProcessGroup& group, std::span<const TensorSlice> slices);
 
-/// A part of a block that lies together in the file as well as in memory.
+/// How many ranks hold each element of each tensor: 0 where that differs from element to element.
+/// Throws, and wants slices, as check_cover does. Collective.
+std::vector<std::int64_t> count_holders(ProcessGroup& group, std::span<const TensorSlice> slices);
+
+/// A part of a slice that lies together in the file as well as in memory.
 struct Run {
   Index in_tensor;  // its first element, counted from the tensor's first
-  Index in_block;   // the same, counted from the block's first
+  Index in_data;    // the same, counted from the first of `data`
   Index count;
 };
 
-/// Calls `visit` for all runs of a block, in order.
+/// Calls `visit` for all runs of a slice, in order.
 void for_each_run(const TensorSlice& slice, const std::function<void(Run)>& visit);
 
 }  // namespace colonnade::inline COLONNADE_PRECISION

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "colonnade/dataset.hpp"
+#include "colonnade/position.hpp"
 #include "colonnade/schedule.hpp"
 #include "colonnade/training_job.hpp"
 #include "colonnade/training_step.hpp"
@@ -46,6 +47,8 @@ struct Evaluation {
       accuracy;  // where the data has classes: share of samples whose largest output is theirs
 };
 
+enum class RunEnd { complete, stopped };
+
 struct EpochReport {
   std::int64_t epoch = 0;  // from 1
   std::optional<Evaluation> test;
@@ -69,13 +72,25 @@ class Trainer {
   std::function<void(const StepReport&)> on_step = [](const StepReport&) {};
   /// After the last step of each epoch, and after the last step of the run.
   std::function<void(const EpochReport&)> on_epoch = [](const EpochReport&) {};
+  /// Asked in each step on each rank; if any says yes, all stop after that step.
+  std::function<bool()> should_stop = [] { return false; };
 
   std::int64_t total_steps() const { return schedule_.steps; }
-  void run();
+
+  /// Where the run stands; in on_step, after the step.
+  const Position& position() const { return position_; }
+  bool at_end_of_epoch() const { return position_.batch == batches_an_epoch_; }
+  /// Goes on from there, and first of all evaluates if it is the end of an epoch or of the run.
+  /// Throws for a position that this run can't have.
+  void set_position(const Position& position);
+
+  /// Until all steps are done, or one of the ranks wants to stop.
+  RunEnd run();
 
  private:
   /// One step on these rows of the training data.
   StepReport step(std::span<const Index> rows);
+  void end_epoch();
 
   TrainingJob* job_;
   TrainingStep training_step_;
@@ -85,7 +100,9 @@ class Trainer {
   Schedule schedule_;
   std::vector<Range> parts_;  // micro-batches of a batch of parts_rows_ rows
   Index parts_rows_ = -1;
-  std::int64_t steps_done_ = 0;
+  std::int64_t batches_an_epoch_ = 0;
+  Position position_;
+  bool stopped_ = false;
 };
 
 }  // namespace COLONNADE_PRECISION

@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "colonnade/shard.hpp"
+#include "colonnade/shared_file.hpp"
 
 namespace colonnade {
 
@@ -86,6 +88,11 @@ class Transport {
 
   /// The ranks that share the memory of one node, in the order of this group.
   virtual std::unique_ptr<Transport> split_by_node() = 0;
+
+  /// A file that is there, for all ranks to write. Without a better way each writes by itself.
+  virtual std::unique_ptr<SharedFile> open_shared(const std::string& path) {
+    return make_own_file(path);
+  }
 };
 
 /// A group of one: no message, no library.

@@ -17,6 +17,9 @@ int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions&
 /// check holds.
 int run_check(ProcessGroup& world, const Device& device, const CheckOptions& options);
 
+/// Shows what a safetensors file holds, and verifies it if it has checksums.
+int run_inspect(ProcessGroup& world, const InspectOptions& options);
+
 /// What a bug report needs.
 int run_info(ProcessGroup& world, const Device& device);
 

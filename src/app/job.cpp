@@ -93,6 +93,14 @@ Job resolve_job(MlpOptions model, const LossOptions& loss, const ParallelOptions
   return job;
 }
 
+void check_checkpoint_options(const CheckpointOptions& options) {
+  const bool folder = !options.folder.empty();
+  check_goes_with(options.every > 0, "--every", folder, "--checkpoint");
+  check_goes_with(options.keep > 0, "--keep", folder, "--checkpoint");
+  check_goes_with(options.resume == "auto", "--resume auto", folder, "--checkpoint");
+  check_goes_with(options.time_limit > 0, "--time-limit", folder, "--checkpoint");
+}
+
 std::vector<Range> full_batch(const Job& job, const TrainerOptions& trainer, int dp_rank) {
   return micro_batches(trainer.batch, job.mesh.dp, dp_rank, trainer.accumulate, trainer.row_blocks);
 }

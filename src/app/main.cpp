@@ -24,6 +24,7 @@ int run_command(ProcessGroup& world, const app::CommandLine& line) {
     if (world.rank() == 0) std::fputs(line.text.c_str(), stdout);
     return 0;
   }
+  if (line.command == app::Command::inspect) return app::run_inspect(world, line.inspect);
   const Device device = choose_device(world, line.device);
   switch (line.command) {
     case app::Command::train_mlp:

@@ -58,6 +58,12 @@ class Parser {
     add_demo_options(*demo_, line.demo);
     add_device_options(*demo_, line);
 
+    inspect_ =
+        app_.add_subcommand("inspect", "what a checkpoint or another safetensors file holds");
+    inspect_->add_option("FILE", line.inspect.file, "verified if it has checksums")
+        ->type_name("")
+        ->required();
+
     info_ = app_.add_subcommand("info", "version, build, libraries, ranks and binding");
     add_device_options(*info_, line);
   }
@@ -72,6 +78,8 @@ class Parser {
     } catch (const CLI::CallForVersion& call) {
       return std::string(call.what()) + "\n";
     } catch (const CLI::RequiredError&) {
+      if (inspect_->parsed())
+        throw Error("no file to inspect", {.wanted = "colonnade inspect FILE"});
       // No option is required, so it is a command that is missing.
       const std::string found = unknown_arguments();
       throw Error(found.empty() ? "no command" : "no such command",
@@ -93,6 +101,7 @@ class Parser {
     if (train_mlp_->parsed()) return Command::train_mlp;
     if (check_->parsed()) return Command::check;
     if (demo_->parsed()) return Command::demo;
+    if (inspect_->parsed()) return Command::inspect;
     return Command::info;
   }
 
@@ -159,6 +168,7 @@ class Parser {
   CLI::App* train_mlp_;
   CLI::App* check_;
   CLI::App* demo_;
+  CLI::App* inspect_;
   CLI::App* info_;
 };
 

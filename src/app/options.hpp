@@ -23,6 +23,14 @@ struct ParallelOptions {
   Index row_blocks = 0;  // 0: not given
 };
 
+struct CheckpointOptions {
+  std::string folder;      // "" for no checkpoints
+  std::int64_t every = 0;  // steps from one to the next; 0: at the end of each epoch
+  int keep = 0;            // newest ones that stay; 0: not given
+  std::string resume;      // "auto", a file, or "" to begin anew
+  double time_limit = 0;   // seconds after which the run saves and stops; 0: none
+};
+
 struct TrainOptions {
   std::string data;
   std::string inputs;
@@ -33,6 +41,7 @@ struct TrainOptions {
   AdamWOptions adamw;
   double clip = 0;  // largest norm of all gradients together; 0: unbounded
   ParallelOptions parallel;
+  CheckpointOptions checkpoint;
   bool ledger = false;
   bool dry_run = false;
   std::string load;
@@ -62,7 +71,11 @@ struct CheckOptions {
   Index samples = 3;
 };
 
-enum class Command { print, train_mlp, check, demo, info };
+struct InspectOptions {
+  std::string file;
+};
+
+enum class Command { print, train_mlp, check, demo, inspect, info };
 
 struct CommandLine {
   Command command = Command::print;
@@ -70,6 +83,7 @@ struct CommandLine {
   TrainOptions train;
   CheckOptions check;
   DemoOptions demo;
+  InspectOptions inspect;
   DeviceOptions device;
   int ranks = 0;  // as threads of this process; 0 for the ranks that mpiexec started
 };

@@ -7,8 +7,11 @@
 
 namespace colonnade::app {
 
-Progress::Progress(bool redraw, std::int64_t epochs, Index samples_per_epoch)
-    : redraw_(redraw), epochs_(epochs), samples_per_epoch_(samples_per_epoch) {}
+Progress::Progress(bool redraw, std::int64_t epochs, Index samples_per_epoch, Index samples_done)
+    : redraw_(redraw),
+      epochs_(epochs),
+      samples_per_epoch_(samples_per_epoch),
+      samples_done_(samples_done) {}
 
 Progress::~Progress() {
   if (line_drawn_) std::printf("\n");  // what comes next, an error say, gets a line of its own
@@ -18,9 +21,10 @@ void Progress::on_step(const StepReport& report) {
   samples_done_ += report.rows;
   samples_trained_ += report.rows;
   training_seconds_ += report.seconds;
+  ++steps_done_;
   const auto interval = redraw_ ? std::chrono::milliseconds(200) : std::chrono::seconds(5);
   const bool due = Clock::now() - shown_ >= interval;
-  if (due || report.step == 1 || report.step == report.total_steps) show(report);
+  if (due || steps_done_ == 1 || report.step == report.total_steps) show(report);
 }
 
 void Progress::show(const StepReport& report) {
@@ -29,7 +33,7 @@ void Progress::show(const StepReport& report) {
   const double speed = static_cast<double>(samples_trained_) / training_seconds_;
   const double elapsed = std::chrono::duration<double>(shown_ - begin_).count();
   const double steps_left = static_cast<double>(report.total_steps - report.step);
-  const double left = elapsed / static_cast<double>(report.step) * steps_left;
+  const double left = elapsed / static_cast<double>(steps_done_) * steps_left;
   std::string epoch = std::to_string(report.epoch);
   if (epochs_ > 0) epoch += "/" + std::to_string(epochs_);
   if (redraw_) std::printf("\r\033[K");

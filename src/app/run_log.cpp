@@ -1,6 +1,8 @@
 #include "app/run_log.hpp"
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "colonnade/error.hpp"
 
@@ -8,7 +10,33 @@ namespace colonnade::app {
 
 using Json = nlohmann::ordered_json;
 
-RunLog::RunLog(const std::string& path) : path_(path), file_(path, std::ios::trunc) {
+namespace {
+
+/// Bytes up to the end of the line of step `done`. Lines after it belong to steps that are done
+/// again, or are the epoch's that is evaluated again; the last may be torn.
+std::uintmax_t bytes_up_to(const std::string& path, std::int64_t done) {
+  std::ifstream file(path);
+  std::uintmax_t read = 0, wanted = 0;
+  for (std::string line; std::getline(file, line) && !file.eof();) {
+    read += line.size() + 1;
+    const nlohmann::json entry = nlohmann::json::parse(line, nullptr, false);
+    if (!entry.is_object()) break;
+    const auto step = entry.find("step");
+    if (step == entry.end()) continue;
+    if (!step->is_number_integer() || step->get<std::int64_t>() > done) break;
+    wanted = read;
+  }
+  return wanted;
+}
+
+}  // namespace
+
+RunLog::RunLog(const std::string& path, std::int64_t done) : path_(path) {
+  std::error_code failed;
+  if (done > 0 && std::filesystem::exists(path)) {
+    std::filesystem::resize_file(path, bytes_up_to(path, done), failed);
+  }
+  if (!failed) file_.open(path, done > 0 ? std::ios::app : std::ios::trunc);
   if (!file_) throw Error("--log " + path + " cannot be written", {.found = system_message()});
 }
 

@@ -61,6 +61,32 @@ void add_optimizer_options(CLI::App& command, AdamWOptions& adamw) {
   command.add_flag("--decay-bias", adamw.decay_bias, "decay biases like weights");
 }
 
+void add_checkpoint_options(CLI::App& command, CheckpointOptions& checkpoint) {
+  command
+      .add_option("--checkpoint", checkpoint.folder,
+                  "folder for checkpoints: all that --resume needs to go on")
+      ->type_name("DIR");
+  command
+      .add_option("--every", checkpoint.every,
+                  "steps from one checkpoint to the next (default: an epoch)")
+      ->transform(whole_number(1, largest))
+      ->default_str("");
+  command.add_option("--keep", checkpoint.keep, "newest checkpoints that stay (default: 3)")
+      ->transform(whole_number(1, 1'000'000))
+      ->default_str("");
+  command
+      .add_option("--resume", checkpoint.resume,
+                  "go on from a checkpoint; auto: the newest in --checkpoint, or begin anew")
+      ->type_name("auto|FILE");
+  command
+      .add_option_function<std::string>(
+          "--time-limit",
+          [&checkpoint](const std::string& text) { checkpoint.time_limit = seconds_of(text); },
+          "save a checkpoint and stop after this time: 55m, 1h30m, 90s")
+      ->type_name("TIME")
+      ->check(duration());
+}
+
 void add_file_options(CLI::App& command, TrainOptions& train) {
   command.add_option("--load", train.load, "start from the parameters in a safetensors file")
       ->type_name("FILE");
@@ -170,6 +196,7 @@ void add_train_options(CLI::App& command, TrainOptions& train) {
   add_step_options(command, train.trainer, train.clip);
   add_trainer_options(command, train.trainer);
   add_optimizer_options(command, train.adamw);
+  add_checkpoint_options(command, train.checkpoint);
   add_file_options(command, train);
 }
 

@@ -84,6 +84,34 @@ inline CLI::Validator real_number(double low, double high) {
       "");
 }
 
+/// `1h30m`, `55m`, `90s` or `90` as seconds; 0 for anything else.
+inline double seconds_of(const std::string& text) {
+  double sum = 0;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  for (const auto& [unit, seconds] :
+       {std::pair{'h', 3600}, std::pair{'m', 60}, std::pair{'s', 1}}) {
+    std::int64_t count = 0;
+    const auto [stop, error] = std::from_chars(at, end, count);
+    const bool fits = error == std::errc{} && count >= 0 && count <= 1'000'000'000;
+    const bool is_unit = fits && (stop == end ? unit == 's' && at == text.data() : *stop == unit);
+    if (!is_unit) continue;
+    sum += static_cast<double>(count) * seconds;
+    at = stop == end ? stop : stop + 1;
+  }
+  return at == end ? sum : 0;
+}
+
+/// What seconds_of can read, and more than nothing.
+inline CLI::Validator duration() {
+  return CLI::Validator(
+      [](std::string& text) {
+        return seconds_of(text) > 0 ? std::string()
+                                    : refusal("a time as in 55m, 1h30m or 90s", text);
+      },
+      "");
+}
+
 /// `a, b or c`
 inline std::string alternatives(const std::vector<std::string>& names) {
   std::string text;

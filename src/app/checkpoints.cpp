@@ -1,0 +1,130 @@
+#include "app/checkpoints.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include "app/resumable.hpp"
+
+namespace colonnade::app {
+
+namespace {
+
+constexpr int default_keep = 3;
+
+/// A line of rank 0's.
+void say(ProcessGroup& world, const std::string& text) {
+  if (world.rank() != 0) return;
+  std::printf("%s\n", text.c_str());
+  std::fflush(stdout);
+}
+
+std::string describe(const Position& position) {
+  return "step " + std::to_string(position.step) + ", epoch " + std::to_string(position.epoch);
+}
+
+}  // namespace
+
+Checkpoints::Checkpoints(ProcessGroup& world, const TrainOptions& options, std::string data)
+    : world_(&world),
+      options_(&options.checkpoint),
+      data_(std::move(data)),
+      configuration_(describe(options)),
+      exact_(options.parallel.exact) {
+  collectively(world, [&] {
+    if (world.rank() == 0 && !options_->folder.empty()) folder_.emplace(options_->folder);
+  });
+}
+
+std::optional<Position> Checkpoints::resume(const std::function<TrainingJob&()>& make_job) {
+  if (options_->resume.empty()) {
+    check_new_run();
+    return std::nullopt;
+  }
+  if (options_->resume == "auto") return resume_newest(make_job);
+  const CheckpointInfo info = load(make_job(), options_->resume);
+  say(*world_, "resumed from " + options_->resume + ": " + describe(info.position));
+  return info.position;
+}
+
+std::optional<Position> Checkpoints::resume_newest(const std::function<TrainingJob&()>& make_job) {
+  for (const std::string& path : newest_first()) {
+    try {
+      const CheckpointInfo info = load(make_job(), path);
+      say(*world_, "resumed from " + path + ": " + describe(info.position));
+      saved_step_ = info.position.step;
+      saved_path_ = path;
+      return info.position;
+    } catch (const NotResumable&) {
+      throw;
+    } catch (const Error& error) {
+      if (!error.is_agreed()) throw;
+      say(*world_, std::string("cannot resume from the newest checkpoint: ") + error.what());
+      collectively(*world_, [&] {
+        if (folder_) folder_->set_aside(path);
+      });
+      say(*world_, path + " is now " + path + ".damaged; trying the one before");
+    }
+  }
+  say(*world_, "no checkpoint to resume from in " + options_->folder + ": a new run");
+  return std::nullopt;
+}
+
+/// A new run among the checkpoints of another would replace them.
+void Checkpoints::check_new_run() {
+  collectively(*world_, [&] {
+    if (!folder_ || folder_->newest_first().empty()) return;
+    throw Error(options_->folder + " holds checkpoints of an earlier run",
+                {.hint = "--resume auto goes on from them; or choose another folder"});
+  });
+}
+
+CheckpointInfo Checkpoints::load(TrainingJob& job, const std::string& path) {
+  CheckpointInfo info;
+  collectively(*world_, [&] { info = read_checkpoint_info(path); });
+  for (const std::string& line :
+       check_resumable(path, info, {configuration_, data_, job.mesh().shape(), exact_})) {
+    say(*world_, line);
+  }
+  return load_checkpoint(job, path);
+}
+
+std::vector<std::string> Checkpoints::newest_first() {
+  std::string lines;
+  collectively(*world_, [&] {
+    if (!folder_) return;
+    for (const std::string& path : folder_->newest_first()) lines += path + '\n';
+  });
+  std::istringstream text(gather_text(*world_, lines)[0]);
+  std::vector<std::string> paths;
+  for (std::string path; std::getline(text, path);) paths.push_back(path);
+  return paths;
+}
+
+void Checkpoints::after_step(TrainingJob& job, const Trainer& trainer) {
+  if (options_->folder.empty()) return;
+  const std::int64_t step = trainer.position().step;
+  const bool due = options_->every > 0 ? step % options_->every == 0 : trainer.at_end_of_epoch();
+  if (due) save_now(job, trainer.position());
+}
+
+std::string Checkpoints::save_now(TrainingJob& job, const Position& position) {
+  if (options_->folder.empty() || saved_step_ == position.step) return saved_path_;
+  std::string path;
+  if (folder_) path = folder_->path_of(position.step);
+  path = gather_text(*world_, path)[0];
+  save_checkpoint(job, path,
+                  {.position = position,
+                   .data = data_,
+                   .options = {configuration_.begin(), configuration_.end()}});
+  collectively(*world_, [&] {
+    if (folder_) folder_->keep(position.step, options_->keep > 0 ? options_->keep : default_keep);
+  });
+  saved_step_ = position.step;
+  saved_path_ = path;
+  return path;
+}
+
+}  // namespace colonnade::app

@@ -1,0 +1,130 @@
+#include "app/configuration.hpp"
+
+#include <array>
+#include <charconv>
+#include <cstdint>
+
+namespace colonnade::app {
+
+namespace {
+
+/// As few digits as give the same number again.
+std::string text_of(double number) {
+  std::array<char, 32> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+  return {digits.data(), end};
+}
+std::string text_of(std::int64_t number) {
+  return std::to_string(number);
+}
+std::string text_of(std::uint64_t number) {
+  return std::to_string(number);
+}
+std::string text_of(bool flag) {
+  return flag ? "true" : "false";
+}
+std::string text_of(std::string_view text) {
+  return std::string(text);
+}
+
+std::string text_of(const std::vector<Index>& list) {
+  std::string text;
+  for (const Index number : list) text += (text.empty() ? "" : ",") + std::to_string(number);
+  return text;
+}
+
+template <class Value>
+void add(Configuration& to, const char* name, const Value& value) {
+  to.emplace_back(name, text_of(value));
+}
+
+/// Of an option whose absence is a value that nobody can give.
+template <class Value>
+void add_given(Configuration& to, const char* name, const Value& value) {
+  if (value != Value{}) add(to, name, value);
+}
+
+void add_model(Configuration& to, const MlpOptions& model) {
+  add_given(to, "widths", model.widths);
+  add(to, "activation", to_string(model.activation));
+  add(to, "activate-last", model.activate_last);
+  add(to, "dropout", model.dropout);
+  add(to, "bias", model.bias);
+  add(to, "seed", model.seed);
+}
+
+void add_loss(Configuration& to, const LossOptions& loss) {
+  add(to, "loss", to_string(loss.kind));
+  add(to, "label-smoothing", loss.label_smoothing);
+}
+
+void add_parallel(Configuration& to, const MlpOptions& model, const ParallelOptions& parallel) {
+  add_given(to, "mesh", parallel.mesh);
+  add(to, "layout", to_string(model.layout));
+  add(to, "zero1", parallel.zero1);
+  add(to, "exact", parallel.exact);
+  add_given(to, "shards", parallel.shards);
+  add_given(to, "row-blocks", parallel.row_blocks);
+  add(to, "recompute", model.recompute);
+}
+
+void add_step(Configuration& to, const TrainerOptions& trainer, double clip) {
+  add(to, "batch", trainer.batch);
+  add(to, "accumulate", trainer.accumulate);
+  add_given(to, "clip", clip);
+}
+
+void add_trainer(Configuration& to, const TrainerOptions& trainer) {
+  add_given(to, "epochs", trainer.epochs);
+  add_given(to, "steps", trainer.steps);
+  add(to, "schedule", to_string(trainer.schedule));
+  add(to, "warmup", trainer.warmup);
+  add_given(to, "decay", trainer.decay);
+  add(to, "shuffle", trainer.shuffle);
+}
+
+void add_optimizer(Configuration& to, const AdamWOptions& adamw) {
+  add(to, "lr", adamw.learning_rate);
+  add(to, "weight-decay", adamw.weight_decay);
+  add(to, "beta1", adamw.beta1);
+  add(to, "beta2", adamw.beta2);
+  add(to, "eps", adamw.eps);
+  add(to, "decay-bias", adamw.decay_bias);
+}
+
+}  // namespace
+
+Configuration describe(const TrainOptions& options) {
+  Configuration all;
+  add_model(all, options.model);
+  add_loss(all, options.loss);
+  add_parallel(all, options.model, options.parallel);
+  add_step(all, options.trainer, options.clip);
+  add_trainer(all, options.trainer);
+  add_optimizer(all, options.adamw);
+  return all;
+}
+
+Configuration describe(const CheckOptions& options) {
+  Configuration all;
+  add_model(all, options.model);
+  add_loss(all, options.loss);
+  add_parallel(all, options.model, options.parallel);
+  add_step(all, options.trainer, options.clip);
+  add(all, "steps", options.trainer.steps);
+  add(all, "samples", options.samples);
+  return all;
+}
+
+Configuration describe(const DemoOptions& options) {
+  Configuration all;
+  add(all, "batch", options.batch);
+  add(all, "width", options.width);
+  add(all, "layers", options.layers);
+  add(all, "steps", options.steps);
+  add(all, "lr", options.learning_rate);
+  add(all, "seed", options.seed);
+  return all;
+}
+
+}  // namespace colonnade::app

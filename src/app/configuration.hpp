@@ -1,0 +1,22 @@
+// What a command's options say about the work itself, as text: for comparing ranks with one another
+// and a run with the one that it goes on from.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "app/options.hpp"
+
+namespace colonnade::app {
+
+using Configuration = std::vector<std::pair<std::string, std::string>>;
+
+/// Option name, without dashes, and value, for every option that decides what is computed: not
+/// where files are, nor what is shown, nor with how many threads. `--NAME=VALUE` of all of them
+/// gives the same options again. What isn't given and has no value of its own is left out.
+Configuration describe(const TrainOptions& options);
+Configuration describe(const CheckOptions& options);
+Configuration describe(const DemoOptions& options);
+
+}  // namespace colonnade::app

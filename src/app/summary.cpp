@@ -1,0 +1,78 @@
+#include "app/summary.hpp"
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "app/job.hpp"
+#include "app/ledger.hpp"
+#include "colonnade/backend.hpp"
+#include "colonnade/render.hpp"
+
+namespace colonnade::app {
+
+void print_model(const Job& job, Index row_blocks, Index parameters) {
+  const std::string copies =
+      job.mesh.dp == 1 ? "" : ", in " + render_count(job.mesh.dp) + " copies";
+  std::printf("model: %s parameters, cut over %d %s%s\n", render_count(parameters).c_str(),
+              job.mesh.tp, job.mesh.tp == 1 ? "rank" : "ranks", copies.c_str());
+  if (job.model.shards > 0) {
+    std::printf(
+        "exact: %td shards a layer, %td row blocks a batch, the same bits on every mesh that "
+        "divides "
+        "them\n",
+        job.model.shards, row_blocks);
+  }
+}
+
+void print_data(const Data& data) {
+  std::printf("data: %s samples of %td inputs", render_count(data.train->samples()).c_str(),
+              data.train->inputs());
+  if (data.test) std::printf(", %s to test", render_count(data.test->samples()).c_str());
+  std::printf("\n");
+  std::fflush(stdout);
+}
+
+void print_summary(ProcessGroup& world, const Mlp& model, const Totals& totals) {
+  const double seconds = totals.seconds;
+  const std::int64_t memory =
+      world.all_reduce(static_cast<std::int64_t>(peak_memory()), Reduction::max);
+  const std::vector<std::int64_t> sent = world.all_gather(totals.communication.bytes_sent);
+  if (world.rank() != 0) return;
+  const double samples = static_cast<double>(totals.samples);
+  if (totals.test && totals.test->accuracy) {
+    std::printf("test accuracy     %.2f%%\n", 100 * *totals.test->accuracy);
+  }
+  if (totals.samples == 0) return;  // resumed at its end
+  std::printf("training time     %s\n", render_duration(seconds).c_str());
+  std::printf("samples/s         %s\n",
+              render_count(static_cast<std::int64_t>(samples / seconds)).c_str());
+  std::printf("GFLOP/s           %.1f\n", model.step_flops(1) * samples / seconds * 1e-9);
+  std::printf("communication     %s, %.1f%% of the time\n",
+              render_duration(totals.communication.seconds).c_str(),
+              100 * totals.communication.seconds / seconds);
+  std::printf("sent by each rank");
+  for (const std::int64_t bytes : sent) {
+    std::printf(" %s", render_bytes(static_cast<double>(bytes)).c_str());
+  }
+  // Ranks that are threads share their process.
+  std::printf("\npeak memory       %s %s\n", render_bytes(static_cast<double>(memory)).c_str(),
+              world.transport_name() == "threads" ? "all ranks together" : "a rank");
+}
+
+void print_dry_run(const Job& job, const TrainerOptions& trainer, const Device& device) {
+  Index parameters = 0;
+  for (std::size_t i = 0; i + 1 < job.model.widths.size(); ++i) {
+    parameters += (job.model.widths[i] + (job.model.bias ? 1 : 0)) * job.model.widths[i + 1];
+  }
+  const std::vector<Range> parts = full_batch(job, trainer, 0);
+  print_model(job, trainer.row_blocks, parameters);
+  print_plan(job, parts);
+  const double needed = predict_memory(job, 0, 0, parts).total() * device.node_size;
+  if (needed > present_memory()) {
+    std::printf("too much for this node: its %d ranks need %s, it has %s\n", device.node_size,
+                render_bytes(needed).c_str(), render_bytes(present_memory()).c_str());
+  }
+}
+
+}  // namespace colonnade::app

@@ -1,0 +1,32 @@
+// What a training run says before and after it, on rank 0.
+#pragma once
+
+#include <optional>
+
+#include "app/training_data.hpp"
+#include "colonnade/device.hpp"
+#include "colonnade/plan.hpp"
+#include "colonnade/trainer.hpp"
+
+namespace colonnade::app {
+
+/// What the step reports of a run add up to, on this rank.
+struct Totals {
+  double seconds = 0;
+  Index samples = 0;
+  Traffic communication;
+  std::optional<Evaluation> test;
+};
+
+/// `model: 1,863,690 parameters, cut over 4 ranks, in 2 copies`
+void print_model(const Job& job, Index row_blocks, Index parameters);
+
+void print_data(const Data& data);
+
+/// `--dry-run`: what the formulas say about the job, without data, without a model.
+void print_dry_run(const Job& job, const TrainerOptions& trainer, const Device& device);
+
+/// Collective.
+void print_summary(ProcessGroup& world, const Mlp& model, const Totals& totals);
+
+}  // namespace colonnade::app

@@ -1,0 +1,60 @@
+#include "colonnade/checkpoint.hpp"
+
+#include <utility>
+#include <vector>
+
+#include "colonnade/safetensors.hpp"
+#include "colonnade/version.hpp"
+#include "model_slices.hpp"
+
+namespace colonnade::inline COLONNADE_PRECISION {
+
+namespace {
+
+/// Parameters first, so that who wants these alone finds them together.
+std::vector<TensorSlice> slices_of(TrainingJob& job) {
+  std::vector<TensorSlice> slices;
+  for (Parameter* parameter : job.model().parameters()) {
+    slices.push_back(slice_of(*parameter, parameter->value.data()));
+  }
+  const bool cut = job.optimizer().moments_over() != nullptr;
+  for (AdamW::Moments& moments : job.optimizer().moments()) {
+    for (const auto& [suffix, tensor] :
+         {std::pair{".exp_avg", &moments.first}, std::pair{".exp_avg_sq", &moments.second}}) {
+      TensorSlice& slice =
+          slices.emplace_back(slice_of(*moments.parameter, tensor->data(), suffix));
+      if (cut) slice.elements = moments.own;
+    }
+  }
+  return slices;
+}
+
+}  // namespace
+
+void save_checkpoint(TrainingJob& job, const std::string& path, CheckpointInfo info) {
+  Mesh& mesh = job.mesh();
+  info.updates = job.optimizer().updates();
+  info.mesh = mesh.shape();
+  info.scalar = scalar_name;
+  info.version = std::string(version);
+  std::vector<TensorSlice> slices = slices_of(job);
+  const auto parameters = job.model().parameters();
+  for (std::size_t i = 0; i < slices.size(); ++i) {
+    const bool is_moment = i >= parameters.size();
+    const Parameter& parameter = *parameters[is_moment ? (i - parameters.size()) / 2 : i];
+    const bool copied = !is_moment || job.optimizer().moments_over() == nullptr;
+    leave_to_first(mesh, parameter, copied, slices[i]);
+  }
+  check_finite(mesh.world(), slices);
+  save_safetensors(mesh.world(), path, slices, metadata_of(info));
+}
+
+CheckpointInfo load_checkpoint(TrainingJob& job, const std::string& path) {
+  CheckpointInfo info;
+  collectively(job.mesh().world(), [&] { info = read_checkpoint_info(path); });
+  load_safetensors(job.mesh().world(), path, slices_of(job));
+  job.optimizer().set_updates(info.updates);
+  return info;
+}
+
+}  // namespace colonnade::inline COLONNADE_PRECISION

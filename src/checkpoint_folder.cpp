@@ -1,0 +1,145 @@
+#include "colonnade/checkpoint_folder.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "colonnade/error.hpp"
+#include "colonnade/file.hpp"
+
+namespace colonnade {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view prefix = "step-";
+constexpr std::string_view suffix = ".safetensors";
+
+/// The steps of a checkpoint with this name; nothing for the name of anything else.
+std::optional<std::int64_t> steps_of(std::string_view name) {
+  if (!name.starts_with(prefix) || !name.ends_with(suffix)) return std::nullopt;
+  if (name.size() <= prefix.size() + suffix.size()) return std::nullopt;
+  const std::string_view digits =
+      name.substr(prefix.size(), name.size() - prefix.size() - suffix.size());
+  std::int64_t steps = 0;
+  const char* const end = digits.data() + digits.size();
+  const auto [stop, error] = std::from_chars(digits.data(), end, steps);
+  if (error != std::errc() || stop != end || steps < 0) return std::nullopt;
+  return steps;
+}
+
+/// What File::create_beside has made for a checkpoint.
+bool is_partial(std::string_view name) {
+  const std::size_t mark = name.find(std::string(suffix) + ".partial-");
+  return mark != name.npos && steps_of(name.substr(0, mark + suffix.size()));
+}
+
+/// Steps and path of all checkpoints, most steps first.
+std::vector<std::pair<std::int64_t, std::string>> list(const std::string& folder) {
+  std::vector<std::pair<std::int64_t, std::string>> found;
+  std::error_code failed;
+  for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end;
+       entry.increment(failed)) {
+    const auto steps = steps_of(entry->path().filename().string());
+    if (steps) found.emplace_back(*steps, entry->path().string());
+  }
+  if (failed) throw Error("cannot read the folder " + folder, {.found = failed.message()});
+  std::sort(found.rbegin(), found.rend());
+  return found;
+}
+
+void remove_partial_files(const std::string& folder) {
+  std::error_code ignored;
+  std::vector<fs::path> partial;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    if (is_partial(entry.path().filename().string())) partial.push_back(entry.path());
+  }
+  for (const fs::path& path : partial) fs::remove(path, ignored);
+}
+
+int lock_folder(const std::string& path, std::chrono::milliseconds patience) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) {
+    throw Error("cannot open the folder " + path, {.found = system_message()});
+  }
+  const auto give_up = std::chrono::steady_clock::now() + patience;
+  while (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EINTR) continue;
+    if (errno != EWOULDBLOCK) break;  // a file system without locks: nothing can be told
+    if (std::chrono::steady_clock::now() > give_up) {
+      close(descriptor);
+      throw Error("another run keeps its checkpoints in " + path,
+                  {.hint = "wait for its end, or choose another folder"});
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  return descriptor;
+}
+
+}  // namespace
+
+CheckpointFolder::CheckpointFolder(const std::string& path, std::chrono::milliseconds patience)
+    : path_(path) {
+  std::error_code failed;
+  fs::create_directories(path_, failed);
+  if (!fs::is_directory(path_)) {
+    throw Error("cannot make the folder " + path_,
+                {.found = failed ? failed.message() : "something else of that name"});
+  }
+  lock_ = lock_folder(path_, patience);
+  remove_partial_files(path_);
+}
+
+CheckpointFolder::CheckpointFolder(CheckpointFolder&& other) noexcept
+    : path_(std::move(other.path_)), lock_(std::exchange(other.lock_, -1)) {}
+
+CheckpointFolder& CheckpointFolder::operator=(CheckpointFolder&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(lock_, other.lock_);
+  return *this;
+}
+
+CheckpointFolder::~CheckpointFolder() {
+  if (lock_ >= 0) close(lock_);
+}
+
+std::string CheckpointFolder::path_of(std::int64_t step) const {
+  constexpr std::size_t digits = 12;
+  std::string number = std::to_string(step);
+  if (number.size() < digits) number.insert(0, digits - number.size(), '0');
+  return (fs::path(path_) / (std::string(prefix) + number + std::string(suffix))).string();
+}
+
+std::vector<std::string> CheckpointFolder::newest_first() const {
+  std::vector<std::string> paths;
+  for (auto& [steps, path] : list(path_)) paths.push_back(std::move(path));
+  return paths;
+}
+
+void CheckpointFolder::set_aside(const std::string& checkpoint) {
+  std::error_code failed;
+  fs::rename(checkpoint, checkpoint + ".damaged", failed);
+  if (failed) throw Error("cannot rename " + checkpoint, {.found = failed.message()});
+}
+
+void CheckpointFolder::keep(std::int64_t step, int count) {
+  for (const auto& [steps, path] : list(path_)) {
+    if (steps <= step && count-- > 0) continue;
+    std::error_code failed;
+    fs::remove(path, failed);
+    if (failed) throw Error("cannot remove " + path, {.found = failed.message()});
+  }
+}
+
+}  // namespace colonnade

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <string_view>
 #include <utility>
 
+#include "colonnade/checksum.hpp"
 #include "colonnade/npy.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
@@ -48,6 +50,22 @@ void gather_rows(const Stored* samples, std::span<const Index> rows, MatrixView 
   const Index whole_lines = to.rows / line * line;
   for (Index first = 0; first < whole_lines; first += line) gather(first, line);
   gather(whole_lines, to.rows - whole_lines);
+}
+
+template <class Element>
+std::string_view bytes_of(const std::vector<Element>& elements) {
+  static_assert(sizeof(Element) == 1);
+  return {reinterpret_cast<const char*>(elements.data()), elements.size()};
+}
+
+// The sizes too: the same bytes may be cut into samples in several ways.
+std::string digest_of(const Dataset& dataset, std::uint64_t inputs, std::uint64_t targets) {
+  return std::to_string(dataset.samples()) + "x" + std::to_string(dataset.inputs()) + "-" +
+         checksum_text(inputs) + "-" + checksum_text(targets);
+}
+
+std::span<const Scalar> numbers_of(const Tensor& tensor) {
+  return {tensor.data(), static_cast<std::size_t>(tensor.size())};
 }
 
 }  // namespace
@@ -95,6 +113,10 @@ void IdxDataset::fill_batch(std::span<const Index> rows, MatrixView x, MatrixVie
   }
 }
 
+std::string IdxDataset::digest() const {
+  return digest_of(*this, checksum(bytes_of(images_.pixels)), checksum(bytes_of(labels_)));
+}
+
 MatrixDataset::MatrixDataset(Tensor inputs, Tensor targets, const std::string& inputs_name,
                              const std::string& targets_name)
     : inputs_(std::move(inputs)), targets_(std::move(targets)) {
@@ -122,6 +144,10 @@ void MatrixDataset::fill_batch(std::span<const Index> rows, MatrixView x, Matrix
   const auto as_it_is = [](Scalar value) { return value; };
   gather_rows(inputs_.data(), rows, x, as_it_is);
   gather_rows(targets_.data(), rows, t, as_it_is);
+}
+
+std::string MatrixDataset::digest() const {
+  return digest_of(*this, checksum(numbers_of(inputs_)), checksum(numbers_of(targets_)));
 }
 
 void MatrixDataset::check_probabilities(const std::string& name) const {

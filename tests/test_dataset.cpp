@@ -172,6 +172,32 @@ TEST_CASE("what is wrong with a folder in MNIST's layout is named") {
   CHECK(lacking(error(), {folder.string(), "wanted 1 x 2", "found 2 x 1"}) == "");
 }
 
+TEST_CASE("the digest tells samples apart") {
+  const auto images = [](Index count, Index rows, std::size_t changed_pixel, std::uint8_t label) {
+    IdxImages images = {count, rows, 2, {}};
+    images.pixels.resize(static_cast<std::size_t>(count * rows * 2));
+    images.pixels.at(changed_pixel) = 1;
+    std::vector<std::uint8_t> labels(static_cast<std::size_t>(count));
+    labels.back() = label;
+    return IdxDataset(std::move(images), std::move(labels), 3, "images", "labels").digest();
+  };
+  CHECK(images(4, 3, 5, 2) == images(4, 3, 5, 2));
+  CHECK(images(4, 3, 5, 2) != images(4, 3, 6, 2));
+  CHECK(images(4, 3, 5, 2) != images(4, 3, 5, 1));
+  CHECK(images(4, 3, 5, 0) != images(6, 2, 5, 0));
+
+  const auto matrices = [](Index changed_input, Index changed_target) {
+    Tensor x = Tensor::zeros(3, 4);
+    Tensor t = Tensor::zeros(2, 4);
+    x.data()[changed_input] = 1;
+    t.data()[changed_target] = 1;
+    return MatrixDataset(std::move(x), std::move(t), "inputs", "targets").digest();
+  };
+  CHECK(matrices(5, 3) == matrices(5, 3));
+  CHECK(matrices(5, 3) != matrices(6, 3));
+  CHECK(matrices(5, 3) != matrices(5, 4));
+}
+
 TEST_CASE("inputs and targets are read from two matrices") {
   const auto folder = temporary_folder();
   const std::string inputs = (folder / "x.npy").string();

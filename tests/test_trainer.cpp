@@ -26,6 +26,7 @@ class NumberedDataset final : public Dataset {
   bool has_classes() const override { return true; }
   Index class_of(Index sample) const override { return sample % 4; }
   std::size_t bytes() const override { return 0; }
+  std::string digest() const override { return "numbers"; }
   void fill_batch(std::span<const Index> rows, MatrixView x, MatrixView t) const override {
     for (Index i = 0; i < x.rows; ++i) {
       const Index sample = rows[static_cast<std::size_t>(i)];

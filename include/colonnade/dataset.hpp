@@ -36,6 +36,10 @@ class Dataset {
 
   /// Memory that this rank holds for the samples.
   virtual std::size_t bytes() const = 0;
+
+  /// The same text for the same samples in the same order, read from wherever, and another for
+  /// others, but for a probability of about 2^-64. Reads all of them.
+  virtual std::string digest() const = 0;
 };
 
 /// Images of IDX files with labels. Pixels stay bytes, a quarter of the memory of floats, and
@@ -55,6 +59,7 @@ class IdxDataset final : public Dataset {
   Index class_of(Index sample) const override;
   void fill_batch(std::span<const Index> rows, MatrixView x, MatrixView t) const override;
   std::size_t bytes() const override { return images_.pixels.size() + labels_.size(); }
+  std::string digest() const override;
 
   Index image_rows() const { return images_.rows; }
   Index image_cols() const { return images_.cols; }
@@ -86,6 +91,7 @@ class MatrixDataset final : public Dataset {
   std::size_t bytes() const override {
     return static_cast<std::size_t>(inputs_.size() + targets_.size()) * sizeof(Scalar);
   }
+  std::string digest() const override;
 
  private:
   Tensor inputs_;

@@ -103,7 +103,8 @@ int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions&
     training.emplace(mesh, job, options.adamw);
     if (world.rank() == 0) check_outputs(options);
   });
-  Checkpoints checkpoints(world, options, "");
+  const bool identify = !options.checkpoint.folder.empty() || !options.checkpoint.resume.empty();
+  Checkpoints checkpoints(world, options, identify ? common_digest(world, *data.train) : "");
   const std::optional<Position> resumed = checkpoints.resume([&]() -> TrainingJob& {
     training.reset();  // the memory of one job is enough
     return training.emplace(mesh, job, options.adamw);
@@ -117,7 +118,7 @@ int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions&
   const Position start = trainer.position();
   Companions with;
   collectively(world, [&] {  // last of all: the log is the one output that starts anew at once
-    if (world.rank() == 0 && !options.log.empty()) with.log.emplace(options.log, start.step);
+    if (world.rank() == 0 && !options.log.empty()) with.log.emplace(options.log, start);
   });
   if (world.rank() == 0) {
     print_model(job, trainer_options.row_blocks, training->model().parameter_count());

@@ -48,4 +48,17 @@ Data load_data(const TrainOptions& options) {
   return data;
 }
 
+std::string common_digest(ProcessGroup& world, const Dataset& dataset) {
+  const std::vector<std::string> digests = gather_text(world, dataset.digest());
+  for (std::size_t rank = 1; rank < digests.size(); ++rank) {
+    if (digests[rank] == digests[0]) continue;
+    const Error error("the ranks have read different data",
+                      {.wanted = "on all ranks the digest of rank 0, " + in_quotes(digests[0]),
+                       .found = in_quotes(digests[rank]) + " on rank " + std::to_string(rank),
+                       .hint = "do all nodes have the same files?"});
+    throw Error::agreed(error.what());
+  }
+  return digests[0];
+}
+
 }  // namespace colonnade::app

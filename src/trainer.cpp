@@ -168,7 +168,8 @@ void Trainer::end_epoch() {
     report.test = evaluate(*job_, *test_, options_.batch, options_.accumulate, options_.row_blocks);
   }
   on_epoch(report);
-  if (at_end_of_epoch()) {
+  // A run that ends here stands at the end of its epoch: what goes on from there evaluates again.
+  if (at_end_of_epoch() && position_.step < total_steps()) {
     ++position_.epoch;
     position_.batch = 0;
   }

@@ -69,6 +69,7 @@ std::optional<Position> Checkpoints::resume_newest(const std::function<TrainingJ
     }
   }
   say(*world_, "no checkpoint to resume from in " + options_->folder + ": a new run");
+  make_job();  // the last that was tried may have been loaded in part
   return std::nullopt;
 }
 

@@ -133,7 +133,7 @@ int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions&
   const Position start = trainer.position();
   Companions with;
   collectively(world, [&] {  // last of all: the log is the one output that starts anew at once
-    if (world.rank() == 0 && !options.log.empty()) with.log.emplace(options.log, start.step);
+    if (world.rank() == 0 && !options.log.empty()) with.log.emplace(options.log, start);
   });
   if (world.rank() == 0) {
     print_model(job, trainer_options.row_blocks, training->model().parameter_count());

@@ -102,7 +102,6 @@ class SteppingJob {
 
   const JobOptions& options() const { return options_; }
   colonnade::Mesh& mesh() { return mesh_; }
-  colonnade::TrainingJob& training() { return training_; }
   colonnade::Mlp& model() { return training_.model(); }
   colonnade::TrainingJob& training() { return training_; }
   const colonnade::Loss& loss() const { return training_.loss(); }

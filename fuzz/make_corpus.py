@@ -117,6 +117,37 @@ def each_dtype():
     return safetensors(header, bytes(end))
 
 
+def checksum(elements):
+    """As in colonnade/checksum.hpp, of the bits of the elements."""
+    mask, total = 2**64 - 1, 0
+    for index, bits in enumerate(elements):
+        x = (bits + (index + 1) * 0x9E3779B97F4A7C15) & mask
+        x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 & mask
+        x = (x ^ (x >> 27)) * 0x94D049BB133111EB & mask
+        total += x ^ (x >> 31)
+    return f"{total & mask:016x}"
+
+
+CHECKPOINT = {
+    "format": "pt", "colonnade.checkpoint": "1", "colonnade.version": "0.1.0", "colonnade.scalar": "float",
+    "colonnade.step": "7", "colonnade.epoch": "2", "colonnade.batch": "3", "colonnade.updates": "6",
+    "colonnade.mesh": "dp=2,tp=3", "colonnade.data": "0123456789abcdef", "colonnade.option.widths": "2,3",
+}
+
+
+def checked(metadata=CHECKPOINT, header_sum=None, tensor_sum=None, without=None):
+    """A model of one tensor with checksums, right where none is given."""
+    values = struct.unpack("<6I", SIX_F4)
+    zeros = 16 * "0"
+    metadata = dict(metadata) | {"colonnade.checksum": zeros, "colonnade.checksum.a": tensor_sum or checksum(values)}
+    if without:
+        del metadata[without]
+    header = json.dumps({"__metadata__": metadata, "a": tensor("F32", [2, 3], 0, 24)}, separators=(",", ":"))
+    key = '"colonnade.checksum":"'
+    header_sum = header_sum or checksum(struct.pack("<Q", len(header.encode())) + header.encode())
+    return safetensors(header.replace(key + zeros, key + header_sum), SIX_F4)
+
+
 MODEL = {
     "__metadata__": {"format": "pt", "step": "7"},
     "layers.0.weight": tensor("F32", [2, 3], 0, 24),
@@ -125,7 +156,8 @@ MODEL = {
     "one": tensor("F32", [], 40, 44),
 }
 MODEL_DATA = SIX_F4 + struct.pack("<2d", 0.25, -1e-3) + ONE
-# "refused" here means that no model can be loaded: of some the header itself is fine.
+# "refused" here means that no model can be loaded: of some the header itself is fine. "taken" says
+# nothing about what makes a checkpoint of a model.
 SAFETENSORS = {
     "taken-model": safetensors(MODEL, MODEL_DATA),
     "taken-model-padded": safetensors(json.dumps(MODEL) + "     ", MODEL_DATA),
@@ -186,6 +218,23 @@ SAFETENSORS = {
     "taken-each-space": safetensors(b'{ "a" :\t{\n"dtype"\r: "F32" , "shape" : [ 1 ] , "data_offsets" : [ 0 , 4 ] } }\r\n\t ', ONE),
     "taken-two-models": safetensors({f"{i}.{j}": tensor("F32", [1], 4 * (7 * i + j), 4 * (7 * i + j + 1))
                                      for i in range(3) for j in reversed(range(7))}, 21 * ONE),
+    "taken-checkpoint": checked(),
+    "taken-checksums-alone": checked({}),
+    "taken-mesh-of-too-many": checked(CHECKPOINT | {"colonnade.mesh": "dp=99999999999,tp=1"}),
+    "taken-mesh-of-none": checked(CHECKPOINT | {"colonnade.mesh": "dp=0,tp=-1"}),
+    "taken-mesh-of-something-else": checked(CHECKPOINT | {"colonnade.mesh": "tp=1"}),
+    "taken-step-with-zeros-before": checked(CHECKPOINT | {"colonnade.step": "007"}),
+    "taken-step-of-2^63": checked(CHECKPOINT | {"colonnade.step": str(2**63)}),
+    "taken-epoch-0": checked(CHECKPOINT | {"colonnade.epoch": "0"}),
+    "taken-checkpoint-of-another-form": checked(CHECKPOINT | {"colonnade.checkpoint": "2"}),
+    "taken-checkpoint-without-a-step": checked({"colonnade.checkpoint": "1"}),
+    "refused-wrong-checksum-of-the-header": checked(header_sum=16 * "f"),
+    "refused-odd-checksum-of-the-header": checked(header_sum="\u00e9\n ' 0123456789"),
+    "refused-short-checksum-of-the-header": checked(header_sum="0"),
+    "refused-wrong-checksum-of-a-tensor": checked(tensor_sum=16 * "f"),
+    "refused-odd-checksum-of-a-tensor": checked(tensor_sum="0X"),
+    "refused-no-checksum-of-the-header": checked(without="colonnade.checksum"),
+    "refused-no-checksum-of-a-tensor": checked(without="colonnade.checksum.a"),
     # What takes the most memory for its length.
     "taken-many-short-names": safetensors({"__metadata__": {f"{i:x}": "" for i in range(350)}}),
     "taken-many-tensors": safetensors({f"{i:x}": tensor("F32", [0], 0, 0) for i in range(60)}),

@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "colonnade/checkpoint.hpp"
+#include "colonnade/checksum.hpp"
 #include "colonnade/process_group.hpp"
 #include "colonnade/safetensors.hpp"
 #include "property.hpp"
@@ -99,9 +101,13 @@ inline void check_round_trip(Bytes file, std::size_t data_begin, const Safetenso
   std::ranges::copy(std::as_bytes(std::span(start)), copy.begin());
   std::ranges::copy(file.subspan(data_begin),
                     copy.begin() + static_cast<std::ptrdiff_t>(start.size()));
-  const SafetensorsHeader again =
+  SafetensorsHeader again =
       colonnade::read_safetensors_header(colonnade::MemorySource("made-up", copy));
-  require(again.metadata == header.metadata, "metadata survives a round trip");
+  // The checksum of the header is another where its text is.
+  colonnade::Metadata metadata = header.metadata;
+  metadata.erase(colonnade::header_checksum_key);
+  again.metadata.erase(colonnade::header_checksum_key);
+  require(again.metadata == metadata, "metadata survive a round trip");
   require(again.tensors.size() == tensors.size(), "no tensor is lost on a round trip");
   for (const auto& [name, tensor] : tensors) {
     const auto found = again.tensors.find(name);
@@ -112,52 +118,86 @@ inline void check_round_trip(Bytes file, std::size_t data_begin, const Safetenso
   }
 }
 
-/// A block of each tensor and memory for it: the `part`-th half of the last dimension, or all of
-/// the tensor where there is no such half.
+/// What is taken for a checkpoint's metadata are those that a checkpoint would have.
+inline void check_checkpoint(Bytes file, const colonnade::Metadata& metadata) {
+  colonnade::CheckpointInfo info;
+  if (!accepts(file, [&] { info = colonnade::checkpoint_info("made-up", metadata); })) return;
+  for (const auto& [key, value] : colonnade::metadata_of(info)) {
+    const auto found = metadata.find(key);
+    require(found != metadata.end() && found->second == value,
+            "a checkpoint's metadata survive a round trip");
+  }
+}
+
+/// A block of each tensor, of the last dimension one half or, as part 2, all of it; with memory for
+/// just as many numbers, so that a sanitizer sees one too many.
 struct Blocks {
   Blocks(const Listed& tensors, Index part) {
     for (const auto& [name, tensor] : tensors) {
       std::vector<Range> block;
       for (const Index size : tensor.shape) block.push_back({0, size});
-      // A shape as long as the file would make a walk of each run, and is no model's.
-      if (part < 2 && !block.empty() && block.size() <= 8)
+      if (part < 2 && !block.empty())
         block.back() = colonnade::shard_range(block.back().end, 2, part);
       std::size_t count = 1;
       if (is_float(tensor))
         for (const Range range : block) count *= static_cast<std::size_t>(range.size());
-      // Just as many numbers as belong there, so that the sanitizer sees one more.
       numbers.emplace_back(count);
-      slices.push_back({name, tensor.shape, std::move(block), nullptr});
+      slices.push_back({.name = name, .shape = tensor.shape, .block = std::move(block)});
     }
     for (std::size_t i = 0; i < slices.size(); ++i) slices[i].data = numbers[i].data();
+  }
+
+  bool is_whole(std::size_t i) const {
+    return slices[i].block.empty() || slices[i].block.back() == Range{0, slices[i].shape.back()};
   }
 
   std::vector<std::vector<Scalar>> numbers;
   std::vector<TensorSlice> slices;
 };
 
-/// What a rank that holds this part of each tensor loads is what lies in the file.
-inline bool load_part(Bytes file, const std::string& path, const Listed& tensors, Index part) {
+/// Whether the numbers of a block are finite; if they were loaded they must be the file's.
+inline bool check_block(Bytes file, const StoredTensor& tensor, const TensorSlice& slice,
+                        const std::vector<Scalar>& numbers, bool loaded) {
+  const Range last = tensor.shape.empty() ? Range{0, 1} : slice.block.back();
+  const Index width = tensor.shape.empty() ? 1 : tensor.shape.back();
+  bool finite = true;
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    const Index row = static_cast<Index>(i) / last.size();
+    const Index col = last.begin + static_cast<Index>(i) % last.size();
+    const Scalar number = element(file, tensor, row * width + col);
+    finite = finite && std::isfinite(number);
+    if (loaded) require(numbers[i] == number, "what is loaded is what the file holds");
+  }
+  return finite;
+}
+
+/// Whether the file has no checksum of a tensor, or the right one.
+inline bool has_right_checksum(const colonnade::ByteSource& source,
+                               const colonnade::Metadata& metadata, const std::string& name,
+                               const StoredTensor& tensor) {
+  const auto found = metadata.find(colonnade::tensor_checksum_prefix + name);
+  return found == metadata.end() ||
+         found->second == colonnade::checksum_text(stored_checksum(source, tensor).value());
+}
+
+/// What a rank that has this part of each tensor loads is what lies in the file.
+inline bool load_part(Bytes file, const std::string& path, const colonnade::Metadata& metadata,
+                      const Listed& tensors, Index part) {
   Blocks blocks(tensors, part);
   colonnade::ProcessGroup alone = colonnade::ProcessGroup::self();
   const bool loaded =
       accepts(file, [&] { colonnade::load_safetensors(alone, path, blocks.slices); });
   bool loadable = true;
   for (std::size_t t = 0; t < tensors.size(); ++t) {
-    const StoredTensor& tensor = tensors[t].second;
+    const auto& [name, tensor] = tensors[t];
     loadable = loadable && is_float(tensor);
     if (!is_float(tensor) || blocks.numbers[t].empty()) continue;
-    const Range last = tensor.shape.empty() ? Range{0, 1} : blocks.slices[t].block.back();
-    const Index width = tensor.shape.empty() ? 1 : tensor.shape.back();
-    for (std::size_t i = 0; i < blocks.numbers[t].size(); ++i) {
-      const Index row = static_cast<Index>(i) / last.size();
-      const Index col = last.begin + static_cast<Index>(i) % last.size();
-      const Scalar number = element(file, tensor, row * width + col);
-      loadable = loadable && std::isfinite(number);
-      if (loaded) require(blocks.numbers[t][i] == number, "what is loaded is what the file holds");
-    }
+    const bool finite = check_block(file, tensor, blocks.slices[t], blocks.numbers[t], loaded);
+    const colonnade::MemorySource source("made-up", file);
+    loadable = loadable && finite &&
+               (!blocks.is_whole(t) || has_right_checksum(source, metadata, name, tensor));
   }
-  require(loaded == loadable, "finite numbers are loaded, and nothing else");
+  require(loaded == loadable, "finite numbers with the right checksum are loaded, nothing else");
   return loaded;
 }
 
@@ -173,11 +213,15 @@ inline bool read_as_safetensors(Bytes file) {
   const Listed tensors = in_order(header);
   check_places(file, data_begin, tensors);
   check_round_trip(file, data_begin, header, tensors);
+  check_checkpoint(file, header.metadata);
 
+  // Slices are a model's, not a stranger's, and cost more for each of their few dimensions.
+  for (const auto& [name, tensor] : tensors)
+    if (tensor.shape.size() > 8) return true;
   const NamedBytes named(file);
-  const bool loaded = load_part(file, named.path(), tensors, 2);
+  const bool loaded = load_part(file, named.path(), header.metadata, tensors, 2);
   for (const Index part : {0, 1}) {
-    const bool part_loaded = load_part(file, named.path(), tensors, part);
+    const bool part_loaded = load_part(file, named.path(), header.metadata, tensors, part);
     require(part_loaded || !loaded, "what can be loaded whole can be loaded in parts");
   }
   return loaded;

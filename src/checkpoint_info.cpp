@@ -112,6 +112,14 @@ CheckpointInfo checkpoint_info(const std::string& file, const Metadata& metadata
   for (const auto& [key, value] : metadata) {
     if (key.starts_with(prefix)) info.options.emplace(key.substr(prefix.size()), value);
   }
+  // What it read must be all that there is to read: 007 is no number that was written.
+  for (const auto& [key, value] : metadata_of(info)) {
+    const auto found = metadata.find(key);
+    if (found != metadata.end() && found->second == value) continue;
+    throw Error(file + " is no checkpoint that can be read: " + key,
+                {.wanted = in_quotes(value),
+                 .found = found == metadata.end() ? "none" : in_quotes(found->second)});
+  }
   return info;
 }
 

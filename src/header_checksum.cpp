@@ -53,7 +53,7 @@ void check_checksums(const std::string& file, const std::string& whole,
     refuse("its header has no checksum of its own", header_checksum_key, "none");
   const std::string wanted = checksum_of_header(whole, place);
   const std::string found = whole.substr(place, checksum_digits);
-  if (found != wanted) refuse("its header has another checksum", found, wanted);
+  if (found != wanted) refuse("its header has another checksum", in_quotes(found), wanted);
   for (const auto& [name, tensor] : header.tensors) {
     if (header.metadata.contains(tensor_checksum_prefix + name)) continue;
     refuse(in_quotes(name) + " has no checksum", "one for each tensor", "none");

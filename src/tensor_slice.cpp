@@ -14,8 +14,11 @@ namespace {
 
 using Box = std::vector<Range>;
 
+// Of an empty box 0, also where its other sizes are too large to be multiplied.
 Index volume(std::span<const Range> box) {
   Index size = 1;
+  for (const Range range : box)
+    if (range.size() == 0) return 0;
   for (const Range range : box) size *= range.size();
   return size;
 }
@@ -235,7 +238,8 @@ void for_each_run(const TensorSlice& slice, const std::function<void(Run)>& visi
   if (is_empty(slice)) return;
   Index done = 0;
   if (!slice.elements) return visit_runs(slice, 0, 0, done, visit);
-  const auto [begin, end] = *slice.elements;
+  const Index begin = slice.elements->begin;
+  const Index end = slice.elements->end;
   visit_runs(slice, 0, 0, done, [&](Run run) {
     const Index from = std::max(begin, run.in_data);
     const Index to = std::min(end, run.in_data + run.count);

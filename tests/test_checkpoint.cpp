@@ -180,6 +180,7 @@ TEST_CASE("metadata that no checkpoint has are refused by key") {
   }
   const std::vector<std::pair<std::string, std::string>> bad = {{"checkpoint", "2"},
                                                                 {"step", "-1"},
+                                                                {"step", "007"},
                                                                 {"step", "1x"},
                                                                 {"step", ""},
                                                                 {"epoch", "0"},
@@ -188,6 +189,7 @@ TEST_CASE("metadata that no checkpoint has are refused by key") {
                                                                 {"mesh", ""},
                                                                 {"mesh", "dp=2,tp="},
                                                                 {"mesh", "dp=0,tp=1"},
+                                                                {"mesh", "dp=01,tp=1"},
                                                                 {"mesh", "dp=,"},
                                                                 {"mesh", "dp=1,tp=2000000000000"},
                                                                 {"mesh", "dp=1,tp=2,tp=3"}};

@@ -1,8 +1,10 @@
 // Where a rank is, read while it is written.
 #include "place.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <string>
 #include <thread>
 
 #include "harness.hpp"
@@ -31,6 +33,7 @@ TEST_CASE("what is read of a place belongs together, whenever it is read") {
   std::thread writer([&] {
     for (std::int64_t i = 0; !stops; ++i) {
       Fingerprint call;
+      call.site = ShortText<28>(std::to_string(i));  // in another cache line than the time
       call.sequence = call.count = i;
       call.rank = static_cast<std::int32_t>(i);
       place.publish(Whereabouts::inside, call, Place::Time(std::chrono::nanoseconds(i)));
@@ -38,9 +41,10 @@ TEST_CASE("what is read of a place belongs together, whenever it is read") {
   });
   int torn = 0;
   std::int64_t seen = 0;
-  while (seen < 20'000) {
+  for (int looks = 0; looks < 1'000'000 || seen == 0; ++looks) {
     const Sighting sighting = place.look(Place::Time());
     const Fingerprint& call = sighting.call;
+    if (seen > 0 && call.site.view() != std::to_string(call.sequence)) ++torn;
     if (call.count != call.sequence || call.rank != call.sequence ||
         sighting.nanoseconds != -call.sequence || call.sequence < seen)
       ++torn;

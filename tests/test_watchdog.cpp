@@ -151,10 +151,11 @@ TEST_CASE("ranks that are threads of a process share its watchdog") {
 
 TEST_CASE("a rank that computes is not waiting, for however long") {
   std::atomic<int> reports = 0;
-  Watchdog watchdog(0.02, [&](const std::string&) { ++reports; });
-  spawn(2, [&](ProcessGroup& world) {
+  Watchdog watchdog(patience, [&](const std::string&) { ++reports; });
+  spawn(1, [&](ProcessGroup& world) {
     watchdog.watch(world);
-    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    world.barrier();
+    std::this_thread::sleep_for(std::chrono::duration<double>(2 * patience));
   });
   CHECK(reports == 0);
 }

@@ -26,7 +26,7 @@ constexpr Scalar not_a_number = std::numeric_limits<Scalar>::quiet_NaN();
 constexpr Scalar infinity = std::numeric_limits<Scalar>::infinity();
 constexpr Scalar largest = std::numeric_limits<Scalar>::max();
 
-/// Every way to cut a job on these ranks; one for each mesh where steps are slow.
+/// Every way to cut a job on these ranks; one for each mesh where there are many or steps are slow.
 std::vector<JobOptions> all_jobs(const ProcessGroup& world,
                                  const std::vector<LossKind>& losses = {LossKind::mean_square,
                                                                         LossKind::cross_entropy}) {
@@ -49,7 +49,7 @@ std::vector<JobOptions> all_jobs(const ProcessGroup& world,
         ways.push_back(job);
       }
     }
-    if (harness::is_slow(world)) ways = {ways[jobs.size() % ways.size()]};
+    if (harness::is_slow(world) || world.size() > 4) ways = {ways[jobs.size() % ways.size()]};
     jobs.insert(jobs.end(), ways.begin(), ways.end());
   }
   return jobs;
@@ -57,7 +57,7 @@ std::vector<JobOptions> all_jobs(const ProcessGroup& world,
 
 /// From one layer or tensor of a job to the next that is tried.
 std::size_t stride(const ProcessGroup& world) {
-  return harness::is_slow(world) ? 3 : 1;
+  return world.size() > 2 ? 3 : 1;
 }
 
 std::string text_of(const JobOptions& job) {

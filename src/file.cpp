@@ -7,7 +7,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <exception>
 #include <filesystem>
+#include <system_error>
 #include <utility>
 
 namespace colonnade {
@@ -168,6 +170,19 @@ void File::flush() {
     failed = fsync(descriptor_);
   } while (failed != 0 && errno == EINTR);
   if (failed != 0) throw_system_error("cannot flush " + path_);
+}
+
+BackgroundFlush::BackgroundFlush(const std::string& path) {
+  const auto flush = [path] {
+    try {
+      File::open_to_write(path).flush();
+    } catch (const std::exception&) {  // whoever wrote the file will meet the error too
+    }
+  };
+  try {
+    thread_ = std::jthread(flush);
+  } catch (const std::system_error&) {  // no more threads to be had
+  }
 }
 
 FileReplacement::FileReplacement(const std::string& path)

@@ -18,7 +18,4 @@ TensorSlice slice_of(const Parameter& parameter, Scalar* data, const std::string
 /// group if `copied` there, and of a tensor-parallel group if the parameter is replicated.
 void leave_to_first(Mesh& mesh, const Parameter& parameter, bool copied, TensorSlice& slice);
 
-/// Throws on all ranks if a number of any is not finite: nobody could load that file again.
-void check_finite(ProcessGroup& group, std::span<const TensorSlice> slices);
-
 }  // namespace colonnade::inline COLONNADE_PRECISION

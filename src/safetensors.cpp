@@ -1,7 +1,10 @@
 #include "colonnade/safetensors.hpp"
 
+#include <algorithm>
 #include <bit>
+#include <cmath>
 #include <exception>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -60,18 +63,56 @@ std::vector<FilePart> parts_of(const TensorSlice& slice, std::uint64_t begin) {
   return parts;
 }
 
-/// Adds the checksums of all tensors. Collective.
-void add_checksums(ProcessGroup& group, std::span<const TensorSlice> slices, Metadata& metadata) {
-  std::vector<std::uint64_t> sums;
-  for (const TensorSlice& slice : slices) {
-    std::uint64_t& sum = sums.emplace_back();
-    for_each_run(slice, [&](Run run) { sum += checksum(elements_of(slice, run), run.in_tensor); });
-  }
-  add_up(group, sums);
-  metadata[header_checksum_key] = "";
+/// Without leaving early, so that vectors of numbers are tested at once.
+bool all_finite(std::span<const Scalar> elements) {
+  bool finite = true;
+  for (const Scalar x : elements) finite &= std::abs(x) <= std::numeric_limits<Scalar>::max();
+  return finite;
+}
+
+/// The checksum of what this rank has of a tensor. Throws if a number in it is not finite.
+std::uint64_t own_checksum(const TensorSlice& slice) {
+  constexpr std::size_t piece = 1 << 14;  // is read twice, the second time from the cache
+  std::uint64_t sum = 0;
+  for_each_run(slice, [&](Run run) {
+    const std::span<const Scalar> elements = elements_of(slice, run);
+    for (std::size_t done = 0; done < elements.size(); done += piece) {
+      const auto part = elements.subspan(done, std::min(piece, elements.size() - done));
+      sum += checksum(part, run.in_tensor + static_cast<Index>(done));
+      if (all_finite(part)) continue;
+      throw Error(slice.name + " has numbers that are not finite: not saved",
+                  {.hint = "nobody could load that file again"});
+    }
+  });
+  return sum;
+}
+
+/// Writes all ranks' slices into a file that is there, and returns their checksums. On any error,
+/// all ranks throw it. Collective.
+std::vector<std::uint64_t> write_slices(ProcessGroup& group, const std::string& path,
+                                        std::span<const TensorSlice> slices, const Layout& layout) {
+  const std::unique_ptr<SharedFile> file = group.open_shared(path);
   for (std::size_t i = 0; i < slices.size(); ++i) {
-    metadata[tensor_checksum_prefix + slices[i].name] = checksum_text(sums[i]);
+    file->write(parts_of(slices[i], layout.begins[i]));
   }
+  std::vector<std::uint64_t> sums;
+  std::exception_ptr failure;
+  try {
+    const BackgroundFlush flush(path);  // the device writes while this rank reads its numbers again
+    for (const TensorSlice& slice : slices) sums.push_back(own_checksum(slice));
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  try {
+    file->close();
+  } catch (...) {
+    if (!failure) failure = std::current_exception();
+  }
+  collectively(group, [&] {
+    if (failure) std::rethrow_exception(failure);
+  });
+  add_up(group, sums);
+  return sums;
 }
 
 }  // namespace
@@ -80,37 +121,33 @@ void save_safetensors(ProcessGroup& group, const std::string& path,
                       std::span<const TensorSlice> slices, Metadata metadata) {
   collectively(group, [&] { check_slices(slices); });
   check_cover(group, slices);
-  add_checksums(group, slices, metadata);
+  // Checksums have a fixed length, so the layout is known before they are.
+  metadata[header_checksum_key] = "";
+  for (const TensorSlice& slice : slices) {
+    metadata[tensor_checksum_prefix + slice.name] = checksum_text(0);
+  }
   Layout layout;
+  std::optional<FileReplacement> replacement;
   collectively(group, [&] {
     layout = plan(slices, metadata);
     check_size_limit(path, layout.file_bytes);
   });
-
   // Rank 0 owns the new file: if any rank fails below, it goes when this is left.
-  std::optional<FileReplacement> replacement;
   collectively(group, [&] {
     if (group.rank() != 0) return;
     replacement.emplace(path);
     replacement->file().allocate(layout.file_bytes);
-    replacement->file().write(0, std::as_bytes(std::span(layout.header)));
   });
   const std::string name = gather_text(group, replacement ? replacement->file().name() : "")[0];
-  const std::unique_ptr<SharedFile> file = group.open_shared(name);
-  for (std::size_t i = 0; i < slices.size(); ++i) {
-    file->write(parts_of(slices[i], layout.begins[i]));
-  }
-  std::exception_ptr failure;
-  try {
-    file->close();
-  } catch (...) {
-    failure = std::current_exception();
-  }
+  const std::vector<std::uint64_t> sums = write_slices(group, name, slices, layout);
   collectively(group, [&] {
-    if (failure) std::rethrow_exception(failure);
-  });
-  collectively(group, [&] {
-    if (replacement) replacement->commit();
+    if (!replacement) return;
+    for (std::size_t i = 0; i < slices.size(); ++i) {
+      metadata[tensor_checksum_prefix + slices[i].name] = checksum_text(sums[i]);
+    }
+    const std::string header = plan(slices, metadata).header;
+    replacement->file().write(0, std::as_bytes(std::span(header)));
+    replacement->commit();
   });
 }
 

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "colonnade/error.hpp"
@@ -88,6 +89,16 @@ class File final : public ByteSource {
   std::string path_;
   int descriptor_ = -1;
   std::uint64_t size_ = 0;
+};
+
+/// Lets the device begin with the bytes that a file has, on a thread of its own, until the end of
+/// the scope. It promises nothing: whoever wrote them still has to flush, which then takes less.
+class BackgroundFlush {
+ public:
+  explicit BackgroundFlush(const std::string& path);
+
+ private:
+  std::jthread thread_;
 };
 
 /// The next version of the file at `path`, written under another name in the same folder. commit()

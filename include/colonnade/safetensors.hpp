@@ -15,7 +15,8 @@ namespace colonnade::inline COLONNADE_PRECISION {
 /// Writes the tensors, named the same and in the same order on every rank, as F32 or F64 after
 /// Scalar, and into the metadata a checksum of each. Every element must be on exactly one rank: for
 /// a tensor that several ranks hold, all but one pass an empty block. The file appears whole or not
-/// at all: on any error, all ranks throw it and an older file at `path` is untouched. Collective.
+/// at all: on any error, all ranks throw it and an older file at `path` is untouched. A number that
+/// is not finite is an error, for nobody could load it again. Collective.
 void save_safetensors(ProcessGroup& group, const std::string& path,
                       std::span<const TensorSlice> slices, Metadata metadata = {});
 

@@ -17,6 +17,7 @@ RANKS = 2
 EPOCHS = 5
 TRAIN_FLAGS =
 MINUTES = 1
+KILLS = 30
 MPIEXEC = mpiexec
 ifeq ($(origin CXX),default)
 CXX = g++
@@ -29,7 +30,7 @@ TEST_SCALARS = float double
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all deps data train demo test fuzz fuzz-keep bench format lint help install clean FORCE
+.PHONY: all deps data train demo test chaos fuzz fuzz-keep bench format lint help install clean FORCE
 .DEFAULT_GOAL := all
 # All cores, unless the command line has a -j of its own, which wins, or another make shares them out.
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
@@ -100,6 +101,9 @@ run-fuzzers: $(fuzz_programs)
 keep-finds: $(fuzz_programs)
 	@tools/fuzz.sh keep $^
 
+chaos: build/colonnade ## kill a training run KILLS times, resume it, and compare it with one left alone
+	@COLONNADE=build/colonnade MPIEXEC='$(MPIEXEC)' tools/chaos.sh $(KILLS)
+
 bench: $(bench_programs) ## measure, on RANKS ranks
 	@set -e; for program in $^; do \
 	  echo "$(MPIEXEC) -n $(RANKS) $$program"; \
@@ -153,6 +157,7 @@ help: ## this list
 #=   RANKS=2                       ranks of train, demo and bench
 #=   MINUTES=1                     how long fuzz tries to break each parser
 #=   EPOCHS=5 TRAIN_FLAGS=         length and further options of train
+#=   KILLS=30 SEED=                length of chaos, and the choices of an earlier one
 #=   TEST_RANKS='1 2 3 4'          numbers of processes that test visits, beside threads
 #=   TEST_SCALARS='float double'   number types that test tries
 #=   PREFIX=/usr/local DESTDIR=    where install puts things

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "colonnade/backend.hpp"
@@ -25,20 +26,48 @@ struct Times {
   double largest = 0;
 };
 
-/// Runs `work` once to warm up and then `repetitions` times. Ranks start each together, and the
-/// time is that of the slowest. Collective.
+/// Of any numbers, with their smallest and largest.
+inline Times median_of(std::vector<double> numbers) {
+  std::sort(numbers.begin(), numbers.end());
+  return {numbers[numbers.size() / 2], numbers.front(), numbers.back()};
+}
+
+/// Seconds that `work` takes. Ranks start it together, and the time is that of the slowest.
+/// Collective.
+inline double measure_once(ProcessGroup& group, const std::function<void()>& work) {
+  group.barrier();
+  const auto begin = std::chrono::steady_clock::now();
+  work();
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
+  return group.all_reduce(elapsed.count(), colonnade::Reduction::max);
+}
+
+/// Runs `work` once to warm up and then `repetitions` times. Collective.
 inline Times measure(ProcessGroup& group, int repetitions, const std::function<void()>& work) {
   work();
   std::vector<double> seconds;
-  for (int i = 0; i < repetitions; ++i) {
-    group.barrier();
-    const auto begin = std::chrono::steady_clock::now();
-    work();
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
-    seconds.push_back(group.all_reduce(elapsed.count(), colonnade::Reduction::max));
+  for (int i = 0; i < repetitions; ++i) seconds.push_back(measure_once(group, work));
+  return median_of(std::move(seconds));
+}
+
+/// Seconds of two works, done in turn, and their ratio.
+struct Comparison {
+  Times ratio;
+  Times dividend;
+  Times divisor;
+};
+
+/// Times both in turn, dividend after divisor, so that a machine that grows slower does so for
+/// both. Collective.
+inline Comparison compare(ProcessGroup& group, int pairs, const std::function<void()>& dividend,
+                          const std::function<void()>& divisor) {
+  std::vector<double> above, below, ratios;
+  for (int i = 0; i < pairs; ++i) {
+    below.push_back(measure_once(group, divisor));
+    above.push_back(measure_once(group, dividend));
+    ratios.push_back(above.back() / below.back());
   }
-  std::sort(seconds.begin(), seconds.end());
-  return {seconds[seconds.size() / 2], seconds.front(), seconds.back()};
+  return {median_of(ratios), median_of(above), median_of(below)};
 }
 
 /// `name   value   (smallest to largest)`, from rank 0.
@@ -52,6 +81,17 @@ inline void print(const ProcessGroup& group, const std::string& name, const std:
 inline std::string spread(const Times& times) {
   return "(" + colonnade::render_duration(times.smallest) + " to " +
          colonnade::render_duration(times.largest) + ")";
+}
+
+/// The ratio of a comparison, with its spread and the two medians.
+inline void print_ratio(const ProcessGroup& group, const std::string& name,
+                        const Comparison& times) {
+  using colonnade::render_duration;
+  using colonnade::render_fixed;
+  print(group, name, render_fixed(times.ratio.median, 3),
+        "(" + render_fixed(times.ratio.smallest, 3) + " to " +
+            render_fixed(times.ratio.largest, 3) + "), " + render_duration(times.dividend.median) +
+            " / " + render_duration(times.divisor.median));
 }
 
 /// Ends the bench on all ranks: a wrong result has no speed.

@@ -32,20 +32,12 @@ void compare(ProcessGroup& world, Index width, Layout layout) {
   };
   bench::require(std::abs(step(fast) - step(exact)) < 1e-5, "the loss of one mode in the other");
 
-  std::vector<double> ratios;
-  bench::Times fastest, slowest;
-  for (int i = 0; i < 7; ++i) {
-    fastest = bench::measure(world, 1, [&] { step(fast); });
-    slowest = bench::measure(world, 1, [&] { step(exact); });
-    ratios.push_back(slowest.median / fastest.median);
-  }
-  std::sort(ratios.begin(), ratios.end());
-  bench::print(
+  const bench::Comparison times = bench::compare(
+      world, 7, [&] { step(exact); }, [&] { step(fast); });
+  bench::print_ratio(
       world,
       "width " + std::to_string(width) + ", " + std::string(to_string(layout)) + ": exact / fast",
-      render_fixed(ratios[ratios.size() / 2], 3),
-      "(" + render_fixed(ratios.front(), 3) + " to " + render_fixed(ratios.back(), 3) + "), " +
-          render_duration(slowest.median) + " / " + render_duration(fastest.median));
+      times);
 }
 
 }  // namespace

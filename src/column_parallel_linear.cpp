@@ -50,7 +50,7 @@ ColumnParallelLinear::ColumnParallelLinear(ProcessGroup& group, const Options& o
 
 ColumnParallelLinear::Output ColumnParallelLinear::forward(Tensor x,
                                                            const ForwardContext& context) const {
-  const AccountScope charge = group_->charge(account_);
+  const AccountScope charge = group_->charge(account_, Phase::forward);
   const Range own = output_cut_.range(group_->rank());
   Tensor y(x.rows(), gather_output_ ? output_cut_.total() : own.size(), memory());
   const MatrixView y_local = gather_output_ ? y.columns(own) : MatrixView(y);
@@ -76,7 +76,7 @@ Tensor ColumnParallelLinear::compute(ConstMatrixView x, const ForwardContext& co
 }
 
 Tensor ColumnParallelLinear::backward(Cache cache, Tensor dy) {
-  const AccountScope charge = group_->charge(account_);
+  const AccountScope charge = group_->charge(account_, Phase::backward);
   if (options_.recompute && !derivative_is_one()) {
     Tensor y_local(cache.x.rows(), weight_.value.cols(), memory());
     cache.derivative = compute(cache.x, cache.context, y_local);

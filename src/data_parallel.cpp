@@ -27,7 +27,8 @@ DataParallel::DataParallel(ProcessGroup& group, const Mlp& model, GradientSum ki
 
 void DataParallel::start(LinearLayer& layer) {
   if (group_->size() == 1 || kind_ == GradientSum::exact) return;
-  const AccountScope charge = group_->charge(group_->account(layer.options().name));
+  const AccountScope charge =
+      group_->charge(group_->account(layer.options().name), Phase::gradients);
   for (Parameter* parameter : {&layer.weight(), &layer.bias()}) {
     if (parameter->value.size() == 0 || parameter->replicated) continue;
     if (kind_ == GradientSum::everywhere) {
@@ -51,7 +52,8 @@ void DataParallel::finish() {
   if (group_->size() == 1) return;
   group_->finish();
   for (const auto& layer : model_->layers()) {
-    const AccountScope charge = group_->charge(group_->account(layer->options().name));
+    const AccountScope charge =
+        group_->charge(group_->account(layer->options().name), Phase::gradients);
     for (Parameter* parameter : {&layer->weight(), &layer->bias()}) {
       if (parameter->value.size() == 0) continue;
       if (kind_ == GradientSum::exact || parameter->replicated) sum_along_tree(*parameter);

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <string_view>
 #include <utility>
 
+#include "colonnade/checksum.hpp"
 #include "colonnade/npy.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
@@ -48,6 +50,19 @@ void gather_rows(const Stored* samples, std::span<const Index> rows, MatrixView 
   const Index whole_lines = to.rows / line * line;
   for (Index first = 0; first < whole_lines; first += line) gather(first, line);
   gather(whole_lines, to.rows - whole_lines);
+}
+
+/// Of eight bytes at a time, which is as many times faster, and the rest one by one.
+std::uint64_t checksum_of_bytes(std::span<const std::uint8_t> bytes) {
+  const std::size_t whole = bytes.size() / sizeof(double);
+  const auto* const chars = reinterpret_cast<const char*>(bytes.data());
+  const std::string_view rest(chars + whole * sizeof(double), bytes.size() % sizeof(double));
+  return checksum({reinterpret_cast<const double*>(chars), whole}) + checksum(rest);
+}
+
+/// One number of the parts of a data set and of its shape.
+std::uint64_t digest_of(const std::string& shape, std::uint64_t inputs, std::uint64_t targets) {
+  return checksum(shape + " " + checksum_text(inputs) + " " + checksum_text(targets));
 }
 
 }  // namespace
@@ -95,6 +110,12 @@ void IdxDataset::fill_batch(std::span<const Index> rows, MatrixView x, MatrixVie
   }
 }
 
+std::uint64_t IdxDataset::digest() const {
+  const std::string shape = std::to_string(samples()) + " images " + std::to_string(image_rows()) +
+                            "x" + std::to_string(image_cols());
+  return digest_of(shape, checksum_of_bytes(images_.pixels), checksum_of_bytes(labels_));
+}
+
 MatrixDataset::MatrixDataset(Tensor inputs, Tensor targets, const std::string& inputs_name,
                              const std::string& targets_name)
     : inputs_(std::move(inputs)), targets_(std::move(targets)) {
@@ -122,6 +143,15 @@ void MatrixDataset::fill_batch(std::span<const Index> rows, MatrixView x, Matrix
   const auto as_it_is = [](Scalar value) { return value; };
   gather_rows(inputs_.data(), rows, x, as_it_is);
   gather_rows(targets_.data(), rows, t, as_it_is);
+}
+
+std::uint64_t MatrixDataset::digest() const {
+  const auto sum = [](const Tensor& matrix) {
+    return checksum(std::span(matrix.data(), static_cast<std::size_t>(matrix.size())));
+  };
+  const std::string shape = std::to_string(samples()) + " samples of " + std::to_string(inputs()) +
+                            " and " + std::to_string(targets());
+  return digest_of(shape, sum(inputs_), sum(targets_));
 }
 
 void MatrixDataset::check_probabilities(const std::string& name) const {

@@ -28,7 +28,11 @@ Error::Error(const std::string& message, const ErrorDetails& details, SourceLine
     : std::runtime_error(one_line(message, details, where)) {}
 
 Error Error::agreed(const std::string& text) {
-  return Error(AgreedTag{}, text);
+  return Error(WholeText{}, text, true, true);
+}
+
+Error Error::of_group(const std::string& text, bool speaks) {
+  return Error(WholeText{}, text, false, speaks);
 }
 
 void require_finite(double number, const std::string& what) {

@@ -12,6 +12,8 @@
 #include <mutex>
 #include <vector>
 
+#include "colonnade/fingerprint.hpp"
+
 namespace colonnade {
 
 /// Thrown in ranks that wait for one that failed; spawn() reports the failure itself.
@@ -48,9 +50,12 @@ class Hub {
 
     const void* read = nullptr;  // its buffer, between enter and leave
     void* written = nullptr;     // the same, where others write into it
-    /// Copies of small buffers. They save the leave(): a rank may fill the same slot again two
-    /// small collectives later, for it has then been through the enter() of the one between, and
-    /// nobody enters that before it has done with the slot.
+    // What can stay where it is saves the leave(). There are two slots, which meetings use in turn:
+    // a rank may fill the same slot again two meetings later, for it has then been through the
+    // enter() of the one between, and nobody enters that before it has done with the slot.
+
+    alignas(64) std::array<Fingerprint, 2> announced;  // what the rank enters for
+    /// Copies of small buffers.
     alignas(64) std::array<std::array<std::byte, small_bytes>, 2> small;
   };
 

@@ -45,7 +45,7 @@ CrossEntropy::CrossEntropy(ProcessGroup& group, OutputColumns columns, double la
 }
 
 Loss::Output CrossEntropy::forward(Tensor y, ConstMatrixView t) const {
-  const AccountScope charge = group_->charge(account_);
+  const AccountScope charge = group_->charge(account_, Phase::forward);
   const auto n = static_cast<std::size_t>(y.rows());
   std::pmr::vector<double> largest(n, group_->memory()), sums(3 * n, group_->memory());
 

@@ -88,7 +88,7 @@ Mesh::Mesh(ProcessGroup& world, MeshShape shape)
 Mesh::Mesh(ProcessGroup& world, MeshShape shape, int position)
     : world_(&world),
       shape_(shape),
-      tp_(world.split(position / shape.tp, position)),
-      dp_(world.split(position % shape.tp, position)) {}
+      tp_(world.split(position / shape.tp, position, "tp")),
+      dp_(world.split(position % shape.tp, position, "dp")) {}
 
 }  // namespace colonnade

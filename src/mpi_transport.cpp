@@ -95,6 +95,20 @@ class MpiTransport final : public Transport {
   int rank() const override { return rank_; }
   int size() const override { return size_; }
 
+  // MPI has no check of its own: ranks in different collectives hang or take one another's bytes.
+  // So all meet here first, whatever they are about to call.
+  void announce(const Fingerprint& next) override {
+    if (announced_.empty()) return;
+    constexpr int bytes = sizeof(Fingerprint);
+    check_mpi(
+        MPI_Allgather(&next, bytes, MPI_BYTE, announced_.data(), bytes, MPI_BYTE, communicator_),
+        "MPI_Allgather");
+    for (const Fingerprint& other : announced_)
+      if (!same_collective(other, next)) throw different_collectives(announced_, rank_);
+  }
+
+  void compare_announcements() override { announced_.resize(static_cast<std::size_t>(size_)); }
+
   void all_gather(void* buffer, std::span<const Range> pieces, Index unit, DataType type) override {
     set_counts(pieces, unit);
     check_mpi(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, buffer, counts_.data(),
@@ -179,6 +193,7 @@ class MpiTransport final : public Transport {
     auto transport = std::make_unique<MpiTransport>(part);
     // A group of one has nobody to talk to, with MPI or without.
     if (transport->size() == 1) return make_self_transport();
+    if (!announced_.empty()) transport->compare_announcements();
     return transport;
   }
 
@@ -186,7 +201,9 @@ class MpiTransport final : public Transport {
     MPI_Comm node = MPI_COMM_NULL;
     check_mpi(MPI_Comm_split_type(communicator_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node),
               "MPI_Comm_split_type");
-    return std::make_unique<MpiTransport>(node);
+    auto transport = std::make_unique<MpiTransport>(node);
+    if (!announced_.empty()) transport->compare_announcements();
+    return transport;
   }
 
   std::unique_ptr<SharedFile> open_shared(const std::string& path) override {
@@ -275,6 +292,7 @@ class MpiTransport final : public Transport {
   MPI_Comm communicator_;
   int rank_ = 0;
   int size_ = 1;
+  std::vector<Fingerprint> announced_;  // by all ranks; empty if announcements aren't compared
   std::vector<int> counts_;
   std::vector<int> offsets_;
   std::vector<std::byte> blocks_;

@@ -153,12 +153,11 @@ std::vector<LedgerLine> predict_traffic(const Job& job, int tp_rank, int dp_rank
       tp.all_reduce("loss", 3 * rows.size() * double_bytes);
     }
   }
-  if (job.clip > 0) tp.all_reduce("norm", tensors * double_bytes);
+  // Beside the squares: the votes to stop, and the losses that are not finite.
+  tp.all_reduce("norm", (tensors + 2) * double_bytes);
   if (job.mesh.dp > 1) {
-    dp.all_reduce("loss", double_bytes);
-    if (job.clip > 0 && job.zero1 && job.model.shards == 0) {
-      dp.all_reduce("norm", tensors * double_bytes);
-    }
+    dp.all_reduce("loss", 2 * double_bytes);  // and the votes
+    if (job.zero1 && job.model.shards == 0) dp.all_reduce("norm", tensors * double_bytes);
   }
   if (job.zero1) {
     for (const LayerShape& layer : layers) {

@@ -7,36 +7,9 @@
 #include <new>
 #include <string>
 
+#include "place.hpp"
+
 namespace colonnade {
-
-std::size_t size_of(DataType type) {
-  switch (type) {
-    case DataType::byte:
-      return 1;
-    case DataType::float32:
-      return 4;
-    case DataType::int64:
-    case DataType::float64:
-      return 8;
-  }
-  return 0;
-}
-
-std::string_view to_string(Collective kind) {
-  switch (kind) {
-    case Collective::all_gather:
-      return "all-gather";
-    case Collective::reduce_scatter:
-      return "reduce-scatter";
-    case Collective::all_reduce:
-      return "all-reduce";
-    case Collective::broadcast:
-      return "broadcast";
-    case Collective::barrier:
-      return "barrier";
-  }
-  return "";
-}
 
 Traffic& Traffic::operator+=(const Traffic& other) {
   calls += other.calls;
@@ -104,6 +77,37 @@ Index bytes_of(Index count, DataType type) {
   return count * static_cast<Index>(size_of(type));
 }
 
+std::int32_t detail_of(Reduction reduction, SumOrder order) {
+  return static_cast<std::int32_t>(reduction) + (order == SumOrder::tree ? 4 : 0);
+}
+
+/// Pieces that add up to the same buffer may still be cut in different places.
+std::int32_t detail_of(std::span<const Range> pieces, Index unit, SumOrder order) {
+  auto digest = static_cast<std::uint64_t>(2 * unit + (order == SumOrder::tree ? 1 : 0));
+  for (const Range piece : pieces)
+    digest = (digest ^ static_cast<std::uint64_t>(piece.end)) * 0x9e3779b97f4a7c15u;
+  return static_cast<std::int32_t>(digest >> 32);
+}
+
+/// Tells the watchdog, where there is one, that this rank is in a collective until the scope ends.
+class Inside {
+ public:
+  Inside(Place* place, Whereabouts where, const Fingerprint& call, Place::Time begin)
+      : place_(place), call_(call) {
+    if (place_ != nullptr) place_->publish(where, call, begin);
+  }
+  ~Inside() {
+    if (place_ != nullptr)
+      place_->publish(Whereabouts::outside, call_, std::chrono::steady_clock::now());
+  }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+
+ private:
+  Place* place_;
+  const Fingerprint& call_;
+};
+
 void check_account(std::span<const Account> accounts, int account) {
   if (account >= 0 && static_cast<std::size_t>(account) < accounts.size()) return;
   throw Error("no such account of a process group's traffic",
@@ -118,24 +122,48 @@ std::unique_ptr<Transport> make_self_transport() {
   return std::make_unique<SelfTransport>();
 }
 
-ProcessGroup::ProcessGroup(std::unique_ptr<Transport> transport)
-    : transport_(std::move(transport)), memory_(std::make_unique<RecyclingMemory>()) {}
+ProcessGroup::ProcessGroup(std::unique_ptr<Transport> transport, std::string_view name)
+    : transport_(std::move(transport)),
+      memory_(std::make_unique<RecyclingMemory>()),
+      name_(name),
+      world_rank_(transport_->rank()) {}
 
-template <class Call>
-void ProcessGroup::measured(Collective kind, Index bytes_sent, Call&& call) {
-  const auto begin = std::chrono::steady_clock::now();
-  call();
-  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
-  count(kind, account_, {1, bytes_sent, elapsed.count()});
+Fingerprint ProcessGroup::next_call(Collective kind, Index count, DataType type,
+                                    std::int32_t detail) {
+  return {.site = ShortText<28>(accounts_[static_cast<std::size_t>(account_)].name),
+          .group = name_,
+          .kind = kind,
+          .type = type,
+          .phase = phase_,
+          .sequence = ++calls_,
+          .count = count,
+          .detail = detail,
+          .rank = world_rank_};
 }
 
-template <class Call>
-void ProcessGroup::measured_in_flight(Call&& call) {
+template <class Work>
+void ProcessGroup::measured(const Fingerprint& call, Index bytes_sent, Work&& work) {
+  const auto begin = std::chrono::steady_clock::now();
+  {
+    const Inside inside(place_.get(), Whereabouts::inside, call, begin);
+    transport_->announce(call);
+    work();
+  }
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
+  count(call.kind, account_, {1, bytes_sent, elapsed.count()});
+}
+
+template <class Work>
+void ProcessGroup::measured_in_flight(bool waits, Work&& work) {
   if (!started_) return;
   const auto begin = std::chrono::steady_clock::now();
-  call();
+  {
+    const Inside inside(waits ? place_.get() : nullptr, Whereabouts::finishing, started_->call,
+                        begin);
+    work();
+  }
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
-  count(started_->kind, started_->account, {0, 0, elapsed.count()});
+  count(started_->call.kind, started_->account, {0, 0, elapsed.count()});
 }
 
 void ProcessGroup::count(Collective kind, int account, const Traffic& traffic) {
@@ -148,7 +176,8 @@ void ProcessGroup::all_gather_bytes(void* buffer, Index count, std::span<const R
                                     Index unit, DataType type) {
   check_pieces(pieces, unit, count, size());
   const Index own = pieces[static_cast<std::size_t>(rank())].size() * unit;
-  measured(Collective::all_gather, bytes_of(own, type) * (size() - 1),
+  measured(next_call(Collective::all_gather, count, type, detail_of(pieces, unit, SumOrder::any)),
+           bytes_of(own, type) * (size() - 1),
            [&] { transport_->all_gather(buffer, pieces, unit, type); });
 }
 
@@ -156,48 +185,78 @@ void ProcessGroup::reduce_scatter_bytes(const void* send, Index send_count, void
                                         Index receive_count, std::span<const Range> pieces,
                                         Index unit, DataType type, SumOrder order) {
   const Index own = checked_own_count(pieces, unit, send_count, receive_count, size(), rank());
-  measured(Collective::reduce_scatter, bytes_of(send_count - own, type),
+  measured(next_call(Collective::reduce_scatter, send_count, type, detail_of(pieces, unit, order)),
+           bytes_of(send_count - own, type),
            [&] { transport_->reduce_scatter(send, receive, pieces, unit, type, order); });
 }
 
 void ProcessGroup::all_reduce_bytes(void* buffer, Index count, DataType type, Reduction reduction,
                                     SumOrder order) {
-  measured(Collective::all_reduce, 2 * bytes_of(count, type) * (size() - 1) / size(),
+  measured(next_call(Collective::all_reduce, count, type, detail_of(reduction, order)),
+           2 * bytes_of(count, type) * (size() - 1) / size(),
            [&] { transport_->all_reduce(buffer, count, type, reduction, order); });
 }
 
 void ProcessGroup::start_all_reduce_bytes(void* buffer, Index count, DataType type) {
-  measured(Collective::all_reduce, 2 * bytes_of(count, type) * (size() - 1) / size(),
+  const Fingerprint call =
+      next_call(Collective::all_reduce, count, type, detail_of(Reduction::sum, SumOrder::any));
+  measured(call, 2 * bytes_of(count, type) * (size() - 1) / size(),
            [&] { transport_->start_all_reduce(buffer, count, type); });
-  started_ = {Collective::all_reduce, account_};
+  started_ = {call, account_};
 }
 
 void ProcessGroup::start_reduce_scatter_bytes(const void* send, Index send_count, void* receive,
                                               Index receive_count, std::span<const Range> pieces,
                                               Index unit, DataType type) {
   const Index own = checked_own_count(pieces, unit, send_count, receive_count, size(), rank());
-  measured(Collective::reduce_scatter, bytes_of(send_count - own, type),
+  const Fingerprint call = next_call(Collective::reduce_scatter, send_count, type,
+                                     detail_of(pieces, unit, SumOrder::any));
+  measured(call, bytes_of(send_count - own, type),
            [&] { transport_->start_reduce_scatter(send, receive, pieces, unit, type); });
-  started_ = {Collective::reduce_scatter, account_};
+  started_ = {call, account_};
 }
 
 void ProcessGroup::progress() {
-  measured_in_flight([&] { transport_->progress(); });
+  measured_in_flight(false, [&] { transport_->progress(); });
 }
 
 void ProcessGroup::finish() {
-  measured_in_flight([&] { transport_->finish(); });
+  measured_in_flight(true, [&] { transport_->finish(); });
   started_.reset();
 }
 
 void ProcessGroup::broadcast_bytes(void* buffer, Index count, DataType type, int root) {
   const Index peers = rank() == root ? size() - 1 : 0;
-  measured(Collective::broadcast, bytes_of(count, type) * peers,
+  measured(next_call(Collective::broadcast, count, type, root), bytes_of(count, type) * peers,
            [&] { transport_->broadcast(buffer, count, type, root); });
 }
 
 void ProcessGroup::barrier() {
-  measured(Collective::barrier, 0, [&] { transport_->barrier(); });
+  measured(next_call(Collective::barrier, 0, DataType::byte, 0), 0, [&] { transport_->barrier(); });
+}
+
+ProcessGroup ProcessGroup::split_off(std::string_view name,
+                                     const std::function<std::unique_ptr<Transport>()>& split) {
+  const Fingerprint call = next_call(Collective::split, 0, DataType::byte, 0);
+  const Inside inside(place_.get(), Whereabouts::inside, call, std::chrono::steady_clock::now());
+  transport_->announce(call);
+  ProcessGroup part(split(), name);
+  part.world_rank_ = world_rank_;
+  part.place_ = place_;
+  return part;
+}
+
+ProcessGroup ProcessGroup::split(int color, int key, std::string_view name) {
+  return split_off(name, [&] { return transport_->split(color, key); });
+}
+
+ProcessGroup ProcessGroup::split_by_node() {
+  return split_off("node", [&] { return transport_->split_by_node(); });
+}
+
+void ProcessGroup::watch(std::shared_ptr<Place> place) {
+  transport_->compare_announcements();
+  place_ = std::move(place);
 }
 
 Traffic ProcessGroup::total_traffic() const {
@@ -214,9 +273,9 @@ int ProcessGroup::account(std::string_view name) {
   return static_cast<int>(accounts_.size()) - 1;
 }
 
-AccountScope ProcessGroup::charge(int account) {
+AccountScope ProcessGroup::charge(int account, Phase phase) {
   check_account(accounts_, account);
-  return AccountScope(*this, account);
+  return AccountScope(*this, account, phase);
 }
 
 Traffic ProcessGroup::traffic(int account, Collective kind) const {

@@ -50,4 +50,13 @@ std::string render_count(std::int64_t value) {
   return digits;
 }
 
+std::string render_ranks(std::span<const std::int64_t> ranks) {
+  std::string text = ranks.size() == 1 ? "rank " : "ranks ";
+  for (std::size_t i = 0; i < ranks.size(); ++i) {
+    if (i > 0) text += i + 1 == ranks.size() ? " and " : ", ";
+    text += std::to_string(ranks[i]);
+  }
+  return text;
+}
+
 }  // namespace colonnade

@@ -49,7 +49,7 @@ RowParallelLinear::RowParallelLinear(ProcessGroup& group, const Options& options
 
 RowParallelLinear::Output RowParallelLinear::forward(Tensor x,
                                                      const ForwardContext& context) const {
-  const AccountScope charge = group_->charge(account_);
+  const AccountScope charge = group_->charge(account_, Phase::forward);
   Tensor y;
   Tensor derivative = compute(x, context, y);
   if (options_.recompute) derivative = Tensor();
@@ -77,7 +77,7 @@ Tensor RowParallelLinear::compute(ConstMatrixView x, const ForwardContext& conte
 }
 
 Tensor RowParallelLinear::backward(Cache cache, Tensor dy) {
-  const AccountScope charge = group_->charge(account_);
+  const AccountScope charge = group_->charge(account_, Phase::backward);
   if (options_.recompute && !derivative_is_one()) {
     Tensor y;
     cache.derivative = compute(cache.x, cache.context, y);  // sums over the ranks once more

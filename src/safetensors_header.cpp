@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "colonnade/checksum.hpp"
+#include "header_checksum.hpp"
 
 namespace colonnade {
 
@@ -15,7 +15,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint64_t longest_header = 100'000'000;  // as the reference implementation has it
-constexpr std::size_t checksum_digits = 16;
 constexpr const char* metadata_key = "__metadata__";
 
 // 0 for a type that isn't known.
@@ -209,50 +208,6 @@ void check_is_plain_object(const std::string& file, const std::string& text) {
                                           : "one at byte " + std::to_string(zero)});
 }
 
-// Where in a header's text the digits of its checksum stand; npos if nowhere. A quote inside of a
-// JSON text is escaped, so nothing else can look like this.
-std::size_t place_of_checksum(const std::string& text) {
-  const std::string before = "\"" + std::string(header_checksum_key) + "\":\"";
-  const std::size_t found = text.find(before);
-  if (found == text.npos || text.size() - found < before.size() + checksum_digits) return text.npos;
-  return found + before.size();
-}
-
-// Of a header with its length before it.
-std::string checksum_of_header(std::string whole, std::size_t place) {
-  whole.replace(place, checksum_digits, checksum_digits, '0');
-  return checksum_text(checksum(whole));
-}
-
-std::string with_length(const std::string& text) {
-  const std::uint64_t length = text.size();
-  std::string whole(sizeof length, '\0');
-  std::memcpy(whole.data(), &length, sizeof length);
-  return whole + text;
-}
-
-void check_checksums(const std::string& file, const std::string& text,
-                     const SafetensorsHeader& header) {
-  const auto refuse = [&](const std::string& what, const std::string& wanted,
-                          const std::string& found) {
-    throw Error(file + " is damaged: " + what, {.wanted = wanted, .found = found});
-  };
-  bool any = header.metadata.contains(header_checksum_key);
-  for (const auto& [key, value] : header.metadata) any |= key.starts_with(tensor_checksum_prefix);
-  if (!any) return;
-  const std::string whole = with_length(text);
-  const std::size_t place = place_of_checksum(whole);
-  if (place == whole.npos)
-    refuse("its header has no checksum of its own", header_checksum_key, "none");
-  const std::string wanted = checksum_of_header(whole, place);
-  const std::string found = whole.substr(place, checksum_digits);
-  if (found != wanted) refuse("its header has another checksum", in_quotes(found), wanted);
-  for (const auto& [name, tensor] : header.tensors) {
-    if (header.metadata.contains(tensor_checksum_prefix + name)) continue;
-    refuse(in_quotes(name) + " has no checksum", "one for each tensor", "none");
-  }
-}
-
 std::uint64_t read_header_length(const ByteSource& source) {
   std::uint64_t length = 0;
   if (source.size() < sizeof length) {
@@ -277,7 +232,7 @@ SafetensorsHeader read_header_text(const ByteSource& source, std::uint64_t lengt
   json::sax_parse(text, &reader);
   SafetensorsHeader header = reader.take();
   const Index data_begin = static_cast<Index>(sizeof length + length);
-  check_checksums(source.name(), text, header);
+  check_checksums(source.name(), with_length(text), header);
   check_places(source.name(), header, static_cast<Index>(source.size()) - data_begin);
   for (auto& [name, tensor] : header.tensors) {
     check_size(source.name(), name, tensor);
@@ -293,33 +248,6 @@ SafetensorsHeader read_safetensors_header(const ByteSource& source) {
   return with_memory_for(source.name(), length, [&] { return read_header_text(source, length); });
 }
 
-namespace {
-
-template <class Stored>
-std::uint64_t checksum_in_pieces(const ByteSource& source, Range bytes) {
-  constexpr Index stored_bytes = sizeof(Stored);
-  constexpr Index piece_size = 1 << 16;
-  std::vector<Stored> piece(static_cast<std::size_t>(piece_size));
-  std::uint64_t sum = 0;
-  const Index count = bytes.size() / stored_bytes;
-  for (Index done = 0; done < count; done += piece_size) {
-    const auto part =
-        std::span(piece).first(static_cast<std::size_t>(std::min(piece_size, count - done)));
-    source.read(static_cast<std::uint64_t>(bytes.begin + done * stored_bytes),
-                std::as_writable_bytes(part));
-    sum += checksum(std::span<const Stored>(part), done);
-  }
-  return sum;
-}
-
-}  // namespace
-
-std::optional<std::uint64_t> stored_checksum(const ByteSource& source, const StoredTensor& tensor) {
-  if (tensor.dtype == "F32") return checksum_in_pieces<float>(source, tensor.bytes);
-  if (tensor.dtype == "F64") return checksum_in_pieces<double>(source, tensor.bytes);
-  return std::nullopt;
-}
-
 std::string format_safetensors_header(std::span<const std::pair<std::string, StoredTensor>> tensors,
                                       const Metadata& metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
@@ -327,7 +255,9 @@ std::string format_safetensors_header(std::span<const std::pair<std::string, Sto
   auto& entries = header.get_ref<nlohmann::ordered_json::object_t&>();
   if (!metadata.empty()) entries.emplace_back(metadata_key, metadata);
   const bool has_checksum = metadata.contains(header_checksum_key);
-  if (has_checksum) header[metadata_key][header_checksum_key] = std::string(checksum_digits, '0');
+  if (has_checksum) {
+    entries.back().second[header_checksum_key] = no_checksum_yet;
+  }
   for (const auto& [name, tensor] : tensors) {
     entries.emplace_back(
         name, nlohmann::ordered_json{{"dtype", tensor.dtype},
@@ -337,10 +267,7 @@ std::string format_safetensors_header(std::span<const std::pair<std::string, Sto
   std::string text = header.dump(-1, ' ', false, json::error_handler_t::replace);
   text.resize((text.size() + 7) / 8 * 8, ' ');
   std::string whole = with_length(text);
-  if (has_checksum) {
-    const std::size_t place = place_of_checksum(whole);
-    whole.replace(place, checksum_digits, checksum_of_header(whole, place));
-  }
+  if (has_checksum) fill_in_checksum(whole);
   return whole;
 }
 

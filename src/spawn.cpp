@@ -55,6 +55,10 @@ class ThreadTransport final : public Transport {
   int rank() const override { return rank_; }
   int size() const override { return hub_->size(); }
 
+  void announce(const Fingerprint& next) override {
+    hub_->seat(rank_).announced[static_cast<std::size_t>(turn_)] = next;
+  }
+
   void all_gather(void* buffer, std::span<const Range> pieces, Index unit, DataType type) override {
     const std::size_t scale = static_cast<std::size_t>(unit) * size_of(type);
     const auto offset = [&](int peer) {
@@ -124,18 +128,20 @@ class ThreadTransport final : public Transport {
     hub_->leave();
   }
 
-  void barrier() override { hub_->enter(); }
+  void barrier() override { enter(); }
 
   // In shared memory nothing is under way by itself: a sum takes a rank's own work, now or later.
   // So it is all done in finish(), in the order started.
 
   void start_all_reduce(void* buffer, Index count, DataType type) override {
-    started_.push_back({.buffer = buffer, .count = count, .type = type});
+    started_.push_back(
+        {.call = announced(rank_, turn_), .buffer = buffer, .count = count, .type = type});
   }
 
   void start_reduce_scatter(const void* send, void* receive, std::span<const Range> pieces,
                             Index unit, DataType type) override {
-    started_.push_back({.is_scatter = true,
+    started_.push_back({.call = announced(rank_, turn_),
+                        .is_scatter = true,
                         .send = send,
                         .buffer = receive,
                         .first_piece = pieces_of_started_.size(),
@@ -148,6 +154,7 @@ class ThreadTransport final : public Transport {
 
   void finish() override {
     for (const Started& sum : started_) {
+      announce(sum.call);
       if (sum.is_scatter) {
         const std::span<const Range> pieces{pieces_of_started_.data() + sum.first_piece,
                                             static_cast<std::size_t>(size())};
@@ -194,19 +201,38 @@ class ThreadTransport final : public Transport {
   std::unique_ptr<Transport> split_by_node() override { return split(0, rank_); }
 
  private:
+  const Fingerprint& announced(int rank, int turn) const {
+    return hub_->seat(rank).announced[static_cast<std::size_t>(turn)];
+  }
+
+  /// Meets the others, and compares what all have announced. Each rank sees the same, so that all
+  /// throw or none: this alone may be thrown between enter and leave, for nobody goes on to read
+  /// the buffers that it frees. Returns the turn of this meeting.
+  int enter() {
+    hub_->enter();
+    const int turn = std::exchange(turn_, 1 - turn_);
+    for (int peer = 0; peer < size(); ++peer)
+      if (!same_collective(announced(peer, turn), announced(rank_, turn))) refuse(turn);
+    return turn;
+  }
+
+  [[noreturn]] void refuse(int turn) const {
+    std::vector<Fingerprint> calls;
+    for (int peer = 0; peer < size(); ++peer) calls.push_back(announced(peer, turn));
+    throw different_collectives(calls, rank_);
+  }
+
   /// Shows the others this buffer. Returns what reduce() calls it.
   int enter_with(const void* buffer) {
     hub_->seat(rank_).read = buffer;
-    hub_->enter();
+    enter();
     return in_place;
   }
 
   /// Shows the others a copy, and returns the slot that it is in.
   int enter_with_copy(const void* buffer, std::size_t bytes) {
-    next_slot_ = 1 - next_slot_;
-    copy_bytes(hub_->seat(rank_).small[static_cast<std::size_t>(next_slot_)].data(), buffer, bytes);
-    hub_->enter();
-    return next_slot_;
+    copy_bytes(hub_->seat(rank_).small[static_cast<std::size_t>(turn_)].data(), buffer, bytes);
+    return enter();
   }
 
   const void* small(int rank, int slot) const {
@@ -250,6 +276,7 @@ class ThreadTransport final : public Transport {
   static constexpr int in_place = -1;  // not in a slot
 
   struct Started {
+    Fingerprint call = {};
     bool is_scatter = false;
     const void* send = nullptr;
     void* buffer = nullptr;
@@ -261,7 +288,7 @@ class ThreadTransport final : public Transport {
 
   std::shared_ptr<Hub> hub_;
   int rank_;
-  int next_slot_ = 0;  // of the two in which small buffers are shown
+  int turn_ = 0;  // which of a seat's two slots the next meeting uses
   std::vector<Started> started_;
   std::vector<Range> pieces_of_started_;
 };

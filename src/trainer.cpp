@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "colonnade/nonfinite.hpp"
 #include "colonnade/ops.hpp"
 #include "colonnade/random.hpp"
 #include "colonnade/tree_sum.hpp"
@@ -92,7 +93,9 @@ Evaluation evaluate(TrainingJob& job, const Dataset& data, Index batch, Index ac
 Trainer::Trainer(TrainingJob& job, const Dataset& train, const Dataset* test,
                  const TrainerOptions& options)
     : job_(&job),
-      training_step_(job.model(), job.loss(), job.optimizer(), job.data_parallel(), job.job().clip),
+      training_step_(
+          job.model(), job.loss(), job.optimizer(), job.data_parallel(),
+          {.clip = job.job().clip, .judge_gradients = true, .on_nonfinite = options.on_nonfinite}),
       train_(&train),
       test_(test),
       options_(options) {
@@ -165,7 +168,8 @@ void Trainer::end_epoch() {
     report.test = evaluate(*job_, *test_, options_.batch, options_.accumulate, options_.row_blocks);
   }
   on_epoch(report);
-  if (at_end_of_epoch()) {
+  // A run that ends here stands at the end of its epoch: what goes on from there evaluates again.
+  if (at_end_of_epoch() && position_.step < total_steps()) {
     ++position_.epoch;
     position_.batch = 0;
   }
@@ -191,8 +195,8 @@ StepReport Trainer::step(std::span<const Index> rows) {
     training_step_.add(std::move(x), t, part.begin);
   }
   const double factor = schedule_.factor(position_.step);
-  const StepResult result = training_step_.finish(factor);
-  stopped_ = job_->mesh().world().all_reduce(std::int64_t{should_stop()}, Reduction::max) > 0;
+  const StepResult result = finish_step(rows, factor);
+  stopped_ = result.stop;
   ++position_.step;
   ++position_.batch;
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
@@ -204,7 +208,16 @@ StepReport Trainer::step(std::span<const Index> rows) {
           .rows = count,
           .seconds = elapsed.count(),
           .communication = traffic_of(job_->mesh()) - before,
-          .gradient_norm = result.gradient_norm};
+          .gradient_norm = result.gradient_norm,
+          .skipped = result.skipped};
+}
+
+StepResult Trainer::finish_step(std::span<const Index> rows, double factor) {
+  try {
+    return training_step_.finish(factor, should_stop());
+  } catch (const NonFinite& error) {
+    throw explain(error, *job_, {*train_, rows, parts_, position_.step});
+  }
 }
 
 }  // namespace colonnade::inline COLONNADE_PRECISION

@@ -1,8 +1,10 @@
 #include "colonnade/training_step.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
+#include <limits>
 #include <span>
 #include <string>
 #include <utility>
@@ -14,6 +16,8 @@ namespace colonnade::inline COLONNADE_PRECISION {
 
 namespace {
 
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
 /// How many partial sums end with item `index` of the tree of a power of two.
 int joins_after(Index index) {
   return std::countr_zero(static_cast<std::uint64_t>(index) + 1);
@@ -22,15 +26,15 @@ int joins_after(Index index) {
 }  // namespace
 
 TrainingStep::TrainingStep(Mlp& model, const Loss& loss, AdamW& optimizer,
-                           DataParallel* data_parallel, double clip)
+                           DataParallel* data_parallel, const StepOptions& options)
     : model_(&model),
       loss_(&loss),
       optimizer_(&optimizer),
       data_parallel_(data_parallel),
-      clip_(clip),
-      norm_account_(clip > 0 ? model.group().account("norm") : 0),
+      options_(options),
+      norm_account_(judges_gradients() ? model.group().account("norm") : 0),
       loss_sums_(model.memory()) {
-  if (clip > 0) squares_.resize(model.parameters().size());
+  if (judges_gradients()) squares_.resize(model.parameters().size() + 2);
   if (data_parallel == nullptr) return;
   if (exact() != (data_parallel->kind() == GradientSum::exact)) {
     throw Error("a model in exact mode and GradientSum::exact go together only");
@@ -105,56 +109,102 @@ void TrainingStep::check_count(bool fits) const {
               {.wanted = std::to_string(micro_batches_), .found = std::to_string(added_)});
 }
 
-double TrainingStep::sum() {
+void TrainingStep::sum_over_copies(std::span<double> numbers) {
   check_count(added_ == micro_batches_);
+  if (data_parallel_ == nullptr) return;
+  data_parallel_->finish();
+  ProcessGroup& group = data_parallel_->group();
+  const AccountScope charge = group.charge(group.account("loss"));
+  group.all_reduce(numbers, Reduction::sum, exact() ? SumOrder::tree : SumOrder::any);
+}
+
+double TrainingStep::sum() {
   double sum = tree_sum(loss_sums_);
-  if (data_parallel_ != nullptr) {
-    data_parallel_->finish();
-    ProcessGroup& group = data_parallel_->group();
-    const AccountScope charge = group.charge(group.account("loss"));
-    sum = group.all_reduce(sum, Reduction::sum, exact() ? SumOrder::tree : SumOrder::any);
-  }
+  sum_over_copies({&sum, 1});
   return loss_->mean(sum, rows_);
 }
 
-StepResult TrainingStep::finish(double factor) {
+StepResult TrainingStep::finish(double factor, bool stop) {
+  std::array<double, 2> sums = {tree_sum(loss_sums_), stop ? 1.0 : 0.0};
+  sum_over_copies(std::span(sums).first(judges_gradients() ? 2 : 1));
   StepResult result;
-  result.loss = sum();
-  require_finite(result.loss, "loss");
+  result.loss = loss_->mean(sums[0], rows_);
+  bool loss_is_finite = std::isfinite(result.loss);
+  if (judges_gradients()) share(result, sums[1], loss_is_finite);
+  if (!loss_is_finite) return refuse(std::move(result), "loss", "is not finite");
   double scale = 1;
-  if (clip_ > 0) {
-    result.gradient_norm = gradient_norm();
-    require_finite(*result.gradient_norm, "gradients' norm");
+  if (judges_gradients()) {
     // As PyTorch's clip_grad_norm_ has it.
-    scale = std::min(1.0, clip_ / (*result.gradient_norm + 1e-6));
+    const double norm = *result.gradient_norm;
+    if (options_.clip > 0) scale = std::min(1.0, options_.clip / (norm + 1e-6));
+    // AdamW squares what it gets.
+    constexpr double largest_square = std::numeric_limits<Scalar>::max();
+    if (!(scale * scale * norm * norm <= largest_square)) {
+      const bool finite = std::isfinite(norm);
+      return refuse(std::move(result), spoiled_gradient(finite ? largest_square : infinity),
+                    finite ? "is too large to square" : "is not finite");
+    }
   }
   optimizer_->step(factor, scale);
   return result;
 }
 
+// The votes and the losses have come from the copies; this sum is over the ranks that share one, so
+// that after it all ranks of the mesh know. That a loss is not finite travels too: a number that is
+// wrong in the memory of one rank alone must not part the ranks. It runs along the tree, because each
+// copy has a group of its own for it, and the norm scales the update of all copies alike.
+void TrainingStep::share(StepResult& result, double votes, bool& loss_is_finite) {
+  const std::size_t tensors = squares_.size() - 2;
+  sum_squares();
+  squares_[tensors] = votes;
+  squares_[tensors + 1] = loss_is_finite ? 0 : 1;
+  ProcessGroup& group = model_->group();
+  const AccountScope charge = group.charge(norm_account_);
+  group.all_reduce(std::span(squares_), Reduction::sum, SumOrder::tree);
+  result.stop = squares_[tensors] > 0;
+  loss_is_finite = squares_[tensors + 1] == 0;
+  double sum = 0;
+  for (std::size_t i = 0; i < tensors; ++i) sum += squares_[i];
+  result.gradient_norm = std::sqrt(sum);
+}
+
+StepResult TrainingStep::refuse(StepResult result, const std::string& quantity,
+                                const std::string& verdict) const {
+  const std::string why = "the " + quantity + " " + verdict;
+  if (options_.on_nonfinite == OnNonfinite::stop) throw NonFinite(quantity, why);
+  result.skipped = why;
+  return result;
+}
+
 // |g|^2 is the sum over tensor-parallel ranks of what they cut, and what all of them hold counts
 // once: the first of them counts it.
-double TrainingStep::gradient_norm() {
-  ProcessGroup& group = model_->group();
+void TrainingStep::sum_squares() {
   const auto parameters = model_->parameters();
   const bool in_runs = data_parallel_ != nullptr && data_parallel_->kind() == GradientSum::own_run;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const Parameter& parameter = *parameters[i];
-    const bool counts = !parameter.replicated || group.rank() == 0;
+    const bool counts = !parameter.replicated || model_->group().rank() == 0;
     squares_[i] = !counts   ? 0
                   : in_runs ? sum_of_squares(data_parallel_->own_sum(parameter))
                             : sum_of_squares(parameter.grad, parameter.weight_shards());
   }
-  if (in_runs) {
-    ProcessGroup& dp = data_parallel_->group();
-    const AccountScope charge = dp.charge(dp.account("norm"));
-    dp.all_reduce(std::span(squares_));
+  if (!in_runs) return;
+  ProcessGroup& dp = data_parallel_->group();
+  const AccountScope charge = dp.charge(dp.account("norm"));
+  dp.all_reduce(std::span(squares_).first(parameters.size()));
+}
+
+// Backward goes from the last layer to the first, and what it carries downwards spoils the layers
+// below: the last layer that is spoiled was the first. Of its two tensors the weight speaks.
+std::string TrainingStep::spoiled_gradient(double bound) const {
+  const auto parameters = model_->parameters();
+  const auto spoiled = [&](std::size_t i) { return !(squares_[i] < bound); };
+  for (std::size_t i = parameters.size(); i-- > 0;) {
+    if (!spoiled(i)) continue;
+    const bool weight_too = parameters[i]->is_bias && i > 0 && spoiled(i - 1);
+    return "gradient of " + parameters[weight_too ? i - 1 : i]->name;
   }
-  const AccountScope charge = group.charge(norm_account_);
-  group.all_reduce(std::span(squares_), Reduction::sum, exact() ? SumOrder::tree : SumOrder::any);
-  double sum = 0;
-  for (const double square : squares_) sum += square;
-  return std::sqrt(sum);
+  return "norm of all gradients";  // none is alone to blame
 }
 
 double training_step(Mlp& model, AdamW& optimizer, Tensor x, ConstMatrixView t, double factor) {

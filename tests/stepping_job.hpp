@@ -2,6 +2,7 @@
 // another: the same samples go into each, however it is cut.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,8 +20,16 @@ struct JobOptions {
   colonnade::AdamWOptions adamw = {.learning_rate = 0.01, .weight_decay = 0.1};
   bool zero1 = false;
   double clip = 0;
+  colonnade::OnNonfinite on_nonfinite = colonnade::OnNonfinite::stop;
   colonnade::Index accumulate = 1;
   colonnade::Index row_blocks = 0;  // with model.shards: exact mode
+};
+
+/// What makes a step another one than all jobs take.
+struct Otherwise {
+  std::function<void(colonnade::Tensor& x, colonnade::Tensor& t)> spoil = {};  // the whole batch
+  std::function<void()> before_finish = {};
+  bool stop = false;  // this rank's vote
 };
 
 class SteppingJob {
@@ -29,8 +38,10 @@ class SteppingJob {
       : options_(with_output(options)),
         mesh_(world, options.mesh),
         training_(mesh_, job(), options.adamw),
-        step_(training_.model(), training_.loss(), training_.optimizer(), training_.data_parallel(),
-              options.clip) {}
+        step_(
+            training_.model(), training_.loss(), training_.optimizer(), training_.data_parallel(),
+            {.clip = options.clip, .judge_gradients = true, .on_nonfinite = options.on_nonfinite}) {
+  }
 
   /// What the ledger is told.
   colonnade::Job job() const {
@@ -43,17 +54,22 @@ class SteppingJob {
   }
 
   /// One optimizer step on `rows` rows of its own, the same for every job.
-  colonnade::StepResult step(colonnade::Index rows) {
+  colonnade::StepResult step(colonnade::Index rows, const Otherwise& otherwise = {}) {
     const std::string number = std::to_string(steps_);
-    const colonnade::Tensor x = random_matrix(rows, options_.model.widths.front(), "x" + number);
-    const colonnade::Tensor t = targets(rows, "t" + number);
+    colonnade::Tensor x = random_matrix(rows, options_.model.widths.front(), "x" + number);
+    colonnade::Tensor t = targets(rows, "t" + number);
+    if (otherwise.spoil) otherwise.spoil(x, t);
     const auto parts = parts_of(rows);
     step_.begin(rows, static_cast<colonnade::Index>(parts.size()), steps_++);
     for (const colonnade::Range part : parts) {
       step_.add(rows_of(x, part), rows_of(t, part), part.begin);
     }
-    return step_.finish();
+    if (otherwise.before_finish) otherwise.before_finish();
+    return step_.finish(1, otherwise.stop);
   }
+
+  /// The next step will be the one after.
+  void leave_out_step() { ++steps_; }
 
   std::vector<colonnade::Range> parts_of(colonnade::Index rows) {
     return colonnade::micro_batches(rows, mesh_.dp().size(), mesh_.dp().rank(), options_.accumulate,

@@ -19,6 +19,7 @@
 
 #include "colonnade/random.hpp"
 #include "colonnade/trainer.hpp"
+#include "colonnade/watchdog.hpp"
 #include "harness.hpp"
 #include "numbers.hpp"
 
@@ -107,6 +108,23 @@ RANKS_TEST_CASE("a training step allocates nothing after the first", "mpi 1-4") 
   CHECK(allocations == 1);
 }
 
+RANKS_TEST_CASE("nor does a step that a watchdog watches", "mpi 1-4") {
+  Watchdog watchdog(1000, [](const std::string&) {});
+  watchdog.watch(world);
+  ProcessGroup group = world.split(0, 0);
+  Mlp model(group, {.widths = {30, 20, 10}});
+  AdamW optimizer(model.parameters(), {});
+  const Tensor x = random_matrix(8, 30, "x"), t = random_matrix(8, 10, "t");
+  const auto step = [&] { training_step(model, optimizer, x.clone(model.memory()), t); };
+  step();
+  step();
+  allocations = 0;
+  counting = true;
+  step();
+  counting = false;
+  CHECK(allocations == 0);
+}
+
 RANKS_TEST_CASE("sums that overlap and sums along the tree allocate nothing after the first",
                 "mpi 1-4") {
   const Sharding cut(3000 * world.size(), world.size(), "numbers");
@@ -154,7 +172,7 @@ RANKS_TEST_CASE("nor does a step in any other mode", "mpi 1-4") {
                            .zero1 = true};
           TrainingJob training(mesh, job, {});
           TrainingStep step(training.model(), training.loss(), training.optimizer(),
-                            training.data_parallel(), 1);
+                            training.data_parallel(), {.clip = 1});
           const auto run = [&] {
             step.begin(4 * 48, 4);
             for (Index i = 0; i < 4; ++i) {

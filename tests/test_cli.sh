@@ -101,6 +101,20 @@ prints "all the other options" "^peak memory" on 2 "${matrices[@]}" --steps 4 --
   --activation gelu-erf --activate-last --no-bias --lr 0.01 --weight-decay 0 --beta1 0.8 --beta2 0.9 \
   --eps 1e-6 --decay-bias --schedule cosine --warmup 2 --no-shuffle --no-bind --progress plain
 
+# A huge learning rate: the first update is still finite, the gradients after it are not.
+huge=("${matrices[@]:0:8}" "--widths=3,9,9,9,2" --lr 1e6 --steps 4)
+prints "steps that are skipped" "^step 2 skipped: the gradient of layers.3.weight is not finite$" \
+  on 2 "${huge[@]}" --on-nonfinite skip --log "$scratch/skipped.jsonl" --ledger
+prints "the summary counts them" "^skipped steps +3$" on 2 "${huge[@]}" --on-nonfinite skip
+prints "and the log names them" '"skipped":"the gradient of layers.3.weight is not finite"' \
+  sed -n 2p "$scratch/skipped.jsonl"
+passes "but not those that were not" test "$(grep -c skipped "$scratch/skipped.jsonl")" = 3
+
+prints "the sentinel finds copies the same" "^copies compared   2 times, all the same$" \
+  on 2 "${matrices[@]}" --steps 5 --mesh dp=2 --sentinel 2 --ledger
+refuses "a sentinel that never looks" "--sentinel: wanted a whole number from 1" \
+  on 2 "${matrices[@]}" --sentinel 0
+
 log=$scratch/log.jsonl
 passes "a log" on 2 "${folder[@]}" --batch 4 --epochs 2 --log "$log"
 prints "a line for each step, the short last batch included, and each epoch" "^8$" \
@@ -156,8 +170,8 @@ prints "the command line wins over the file" "step 2/2" on 2 train mlp --config 
 
 # --- What is refused: one line from one rank, and every rank ends with an error ------------------------
 
-refuses "no command" "no command: wanted train, check, demo or info;" on 2
-refuses "an unknown command" "no such command: wanted train, check, demo or info, found 'fly'" on 2 fly
+refuses "no command" "no command: wanted train, check, demo, inspect or info;" on 2
+refuses "an unknown command" "no such command: wanted train, check, demo, inspect or info, found 'fly'" on 2 fly
 refuses "half a command" "no command: wanted mlp; see 'colonnade train --help'" on 2 train
 refuses "an unknown option" "unknown argument: --bogus" on 2 train mlp --bogus
 refuses "batch 0" "--batch: wanted a whole number from 1 .*, found '0'" on 2 "${folder[@]}" --batch 0
@@ -242,6 +256,14 @@ for option in save dump-gradients log; do
   refuses "a data set as --$option" "--$option would overwrite the file of --data" \
     on 2 "${folder[@]}" "--$option" "$images/t10k-labels-idx1-ubyte"
 done
+echo precious >"$scratch/kept"
+refuses "gradients beyond all bounds" \
+  "^colonnade: step 2: the gradient of layers.3.weight is not finite; the first .* is gradient of layers.3.weight\[.*--lr" \
+  on 2 "${huge[@]}" --save "$scratch/kept" --dump-gradients "$scratch/kept2"
+passes "and nothing is overwritten" grep -qx precious "$scratch/kept"
+passes "nor written" test ! -e "$scratch/kept2"
+refuses "another choice for numbers that aren't finite" "--on-nonfinite: wanted stop or skip" \
+  on 2 "${matrices[@]}" --on-nonfinite ignore
 refuses "the loaded model as --log" "--log would overwrite the file of --load" \
   on 2 "${matrices[@]}" --steps 1 --load "$scratch/a.safetensors" --log "$scratch/a.safetensors"
 for run in first second; do

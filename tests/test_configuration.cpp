@@ -15,42 +15,30 @@ namespace {
 using Arguments = std::vector<std::string>;
 
 /// Each option with another value than its own.
-const Configuration train_values = {{"widths", "4,7,3"},
-                                    {"activation", "relu"},
-                                    {"activate-last", "true"},
-                                    {"dropout", "0.1"},
-                                    {"bias", "false"},
-                                    {"seed", "9223372036854775807"},
-                                    {"loss", "cross-entropy"},
-                                    {"label-smoothing", "0.30000000000000004"},
-                                    {"mesh", "dp=2"},
-                                    {"layout", "pair"},
-                                    {"zero1", "true"},
-                                    {"exact", "true"},
-                                    {"shards", "4"},
-                                    {"row-blocks", "2"},
-                                    {"recompute", "true"},
-                                    {"batch", "7"},
-                                    {"accumulate", "3"},
-                                    {"clip", "1e-30"},
-                                    {"epochs", "3"},
-                                    {"steps", "17"},
-                                    {"schedule", "cosine"},
-                                    {"warmup", "2"},
-                                    {"decay", "5"},
-                                    {"shuffle", "false"},
-                                    {"lr", "0.002"},
-                                    {"weight-decay", "0.05"},
-                                    {"beta1", "0.8"},
-                                    {"beta2", "0.95"},
-                                    {"eps", "1e-09"},
-                                    {"decay-bias", "true"}};
+const Configuration train_values = {
+    {"widths", "4,7,3"},       {"activation", "relu"},
+    {"activate-last", "true"}, {"dropout", "0.1"},
+    {"bias", "false"},         {"seed", "9223372036854775807"},
+    {"loss", "cross-entropy"}, {"label-smoothing", "0.30000000000000004"},
+    {"mesh", "dp=2"},          {"layout", "pair"},
+    {"zero1", "true"},         {"exact", "true"},
+    {"shards", "4"},           {"row-blocks", "2"},
+    {"recompute", "true"},     {"batch", "7"},
+    {"accumulate", "3"},       {"clip", "1e-30"},
+    {"on-nonfinite", "skip"},  {"epochs", "3"},
+    {"steps", "17"},           {"schedule", "cosine"},
+    {"warmup", "2"},           {"decay", "5"},
+    {"shuffle", "false"},      {"lr", "0.002"},
+    {"weight-decay", "0.05"},  {"beta1", "0.8"},
+    {"beta2", "0.95"},         {"eps", "1e-09"},
+    {"decay-bias", "true"}};
 
 /// Where files are, what is shown, with how many threads.
 const std::set<std::string> not_described = {
-    "help",   "data",    "inputs",     "targets", "load",     "save",    "dump-gradients",
-    "ledger", "log",     "config",     "ranks",   "progress", "threads", "no-bind",
-    "bind",   "dry-run", "checkpoint", "every",   "keep",     "resume",  "time-limit"};
+    "sentinel",       "checkpoint", "every",  "keep",    "resume",  "time-limit",
+    "help",           "data",       "inputs", "targets", "load",    "save",
+    "dump-gradients", "ledger",     "log",    "config",  "ranks",   "progress",
+    "threads",        "no-bind",    "bind",   "dry-run", "watchdog"};
 
 Arguments arguments_of(Arguments command, const Configuration& values) {
   for (const auto& [name, value] : values) command.push_back("--" + name + "=" + value);

@@ -87,7 +87,7 @@ std::vector<std::string> events_of_step(Layout layout, LossKind kind, Index numb
   AdamW optimizer(model.parameters(), {});
   DataParallel data_parallel(dp, model,
                              number_of_shards > 0 ? GradientSum::exact : GradientSum::everywhere);
-  TrainingStep step(model, *loss, optimizer, &data_parallel, 1);
+  TrainingStep step(model, *loss, optimizer, &data_parallel, {.clip = 1});
   step.begin(6, 1);
   step.add(harness::random_matrix(6, 13, "x"), Tensor::zeros(6, 10), 0);
   step.finish();

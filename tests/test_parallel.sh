@@ -2,29 +2,12 @@
 # ranks, compared by its files.
 # shellcheck shell=bash source=tests/shell_harness.sh
 . tests/shell_harness.sh
+# shellcheck source=tests/sample_images.sh
+. tests/sample_images.sh
 
 mpi=${MPIEXEC:-mpiexec}
 
-# --- Data: MNIST's layout with 40 images of 4x4 and 12 to test, labels below 9 -----------------------
-
-bytes() { printf '%b' "$1"; }
-# numbers SEED COUNT BELOW: bytes of random numbers, the same each time
-numbers() {
-  awk -v seed="$1" -v count="$2" -v below="$3" 'BEGIN {
-    for (; count > 0; --count) {
-      seed = (seed * 1103515245 + 12345) % 2147483648
-      printf "\\0%o", int(seed / 65536) % below
-    }
-  }' | xargs -0 printf '%b'
-}
-set_of() {  # set_of NAME COUNT OCTAL_COUNT SEED
-  { bytes "\0\0\10\3\0\0\0$3\0\0\0\4\0\0\0\4"; numbers "$4" "$((16 * $2))" 256; } \
-    >"$scratch/data/$1-images-idx3-ubyte"
-  { bytes "\0\0\10\1\0\0\0$3"; numbers "$4" "$2" 9; } >"$scratch/data/$1-labels-idx1-ubyte"
-}
-mkdir "$scratch/data"
-set_of train 40 '\50' 1
-set_of t10k 12 '\14' 2
+sample_images "$scratch/data"
 job=(train mlp --data "$scratch/data" "--widths=16,33,24,9" --batch 13 --epochs 2 --progress plain)
 
 # What a log says about the training, apart from its times.

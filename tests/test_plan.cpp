@@ -82,6 +82,8 @@ TEST_CASE("a pair on two ranks sends two sums, by hand") {
       // dX of the third layer, then Y of the fourth.
       {"tp", "layers.2", Collective::all_reduce, 1, 10 * 4 * 4},
       {"tp", "layers.3", Collective::all_reduce, 1, 10 * 4 * 4},
+      // Eight tensors' squares, the votes and the losses that are not finite.
+      {"tp", "norm", Collective::all_reduce, 1, 10 * 8},
   };
   CHECK(predict_traffic(job, 0, 0, rows) == want);
 }

@@ -1,5 +1,8 @@
 #include "colonnade/render.hpp"
 
+#include <cstdint>
+#include <vector>
+
 #include "harness.hpp"
 
 using namespace colonnade;
@@ -28,4 +31,11 @@ TEST_CASE("bytes, counts, fixed decimals") {
   CHECK(render_count(1863690) == "1,863,690");
   CHECK(render_count(-123456) == "-123,456");
   CHECK(render_fixed(1.005, 1) == "1.0");
+}
+
+TEST_CASE("ranks") {
+  using Ranks = std::vector<std::int64_t>;
+  CHECK(render_ranks(Ranks{2}) == "rank 2");
+  CHECK(render_ranks(Ranks{0, 7}) == "ranks 0 and 7");
+  CHECK(render_ranks(Ranks{2, 3, 5}) == "ranks 2, 3 and 5");
 }

@@ -97,8 +97,8 @@ $$(dir_$1)/obj/tests/%.o: tests/%.cpp $$(dir_$1)/obj/tests/precompiled.hpp.gch
 	$$(Q)$(CXX) $(test_flags) $$(public_defines_$1) -include $$(dir_$1)/obj/tests/precompiled.hpp \
 	  -MMD -MP -c $$< -o $$@
 
-# `colonnade info` tells how it was built.
-$$(dir_$1)/obj/src/app/info.o: private told := '-DCOLONNADE_BUILD_FLAGS="$(optimization) $(blas_define)"'
+# The program tells how it was built, and ranks compare that.
+$$(dir_$1)/obj/src/app/build.o: private told := '-DCOLONNADE_BUILD_FLAGS="$(optimization) $(blas_define)"'
 
 $$(eval $$(call archive_rule,$$(dir_$1)/libcolonnade.a,$$(call objects_$1,$(library_sources))))
 $$(eval $$(call archive_rule,$$(dir_$1)/libcolonnade_app.a,$$(call objects_$1,$(app_sources))))

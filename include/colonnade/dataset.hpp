@@ -36,6 +36,9 @@ class Dataset {
 
   /// Memory that this rank holds for the samples.
   virtual std::size_t bytes() const = 0;
+
+  /// A checksum of all samples in their order, wherever they were read from.
+  virtual std::uint64_t digest() const = 0;
 };
 
 /// Images of IDX files with labels. Pixels stay bytes, a quarter of the memory of floats, and
@@ -55,6 +58,7 @@ class IdxDataset final : public Dataset {
   Index class_of(Index sample) const override;
   void fill_batch(std::span<const Index> rows, MatrixView x, MatrixView t) const override;
   std::size_t bytes() const override { return images_.pixels.size() + labels_.size(); }
+  std::uint64_t digest() const override;
 
   Index image_rows() const { return images_.rows; }
   Index image_cols() const { return images_.cols; }
@@ -86,6 +90,7 @@ class MatrixDataset final : public Dataset {
   std::size_t bytes() const override {
     return static_cast<std::size_t>(inputs_.size() + targets_.size()) * sizeof(Scalar);
   }
+  std::uint64_t digest() const override;
 
  private:
   Tensor inputs_;

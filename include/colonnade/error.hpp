@@ -37,14 +37,23 @@ class Error : public std::runtime_error {
   /// collectively().
   static Error agreed(const std::string& text);
 
+  /// The same error as all ranks of one group throw it, which know nothing of the rest of the job.
+  /// `speaks` on the one of them that is to report it.
+  static Error of_group(const std::string& text, bool speaks);
+
   /// True when every rank of the job throws this same error, false when this rank is alone with it
   /// and the others may be waiting in a collective.
   bool is_agreed() const { return agreed_; }
 
+  /// False when another rank of a group reports this same error and ends the job.
+  bool speaks() const { return speaks_; }
+
  private:
-  struct AgreedTag {};
-  Error(AgreedTag, const std::string& text) : std::runtime_error(text), agreed_(true) {}
+  struct WholeText {};
+  Error(WholeText, const std::string& text, bool agreed, bool speaks)
+      : std::runtime_error(text), agreed_(agreed), speaks_(speaks) {}
   bool agreed_ = false;
+  bool speaks_ = true;
 };
 
 /// Throws an agreed error unless `number` is finite: for one that all ranks have in common, which

@@ -39,8 +39,9 @@ struct LedgerLine {
   bool operator==(const LedgerLine&) const = default;
 };
 
-/// What a rank sends in one optimizer step over these micro-batches: by group, account and kind,
-/// in the order of accounts; calls that send nothing, as on one rank, are lines too.
+/// What a rank sends in one optimizer step over these micro-batches, which judges its gradients and
+/// updates: by group, account and kind, in the order of accounts; calls that send nothing, as on
+/// one rank, are lines too.
 std::vector<LedgerLine> predict_traffic(const Job& job, int tp_rank, int dp_rank,
                                         std::span<const Range> micro_batches);
 

@@ -31,10 +31,6 @@ constexpr DataType data_type() {
   return DataType::byte;
 }
 
-enum class Collective { all_gather, reduce_scatter, all_reduce, broadcast, barrier };
-inline constexpr std::size_t collective_count = 5;
-std::string_view to_string(Collective kind);
-
 /// What one kind of collective, or all, cost this rank. bytes_sent is what a rank must send at
 /// least, its peers being direct neighbours: M bytes on P ranks cost (P-1)/P M in a reduce-scatter,
 /// as much in an all-gather, twice that in an all-reduce. What a library really sends may be more.
@@ -56,15 +52,17 @@ struct Account {
 };
 
 class AccountScope;
+class Place;
 
 /// Move-only; one that was moved from has no ranks and must not be used. Tensors made with memory()
 /// must be gone before their group is.
 class ProcessGroup {
  public:
-  explicit ProcessGroup(std::unique_ptr<Transport> transport);
+  /// `name` is for messages, up to 8 letters.
+  explicit ProcessGroup(std::unique_ptr<Transport> transport, std::string_view name = "world");
 
   /// A group of this rank alone.
-  static ProcessGroup self() { return ProcessGroup(make_self_transport()); }
+  static ProcessGroup self() { return ProcessGroup(make_self_transport(), "self"); }
 
   int rank() const { return transport_->rank(); }
   int size() const { return transport_->size(); }
@@ -138,9 +136,13 @@ class ProcessGroup {
   void finish();
 
   /// The ranks with the same color, ordered by key and then rank. Collective.
-  ProcessGroup split(int color, int key) { return ProcessGroup(transport_->split(color, key)); }
+  ProcessGroup split(int color, int key, std::string_view name = "part");
 
-  ProcessGroup split_by_node() { return ProcessGroup(transport_->split_by_node()); }
+  ProcessGroup split_by_node();
+
+  /// From now on this group, and every one that is split from it, compares fingerprints and writes
+  /// to `place` where this rank is. Collective; for Watchdog.
+  void watch(std::shared_ptr<Place> place);
 
   /// A file that is there, for all ranks to write their parts of. Collective, and not counted.
   std::unique_ptr<SharedFile> open_shared(const std::string& path) {
@@ -156,8 +158,9 @@ class ProcessGroup {
   /// The index of the account of this name, which is added if there is none.
   int account(std::string_view name);
 
-  /// What this rank calls during the life of the scope goes to `account`. Scopes nest.
-  [[nodiscard]] AccountScope charge(int account);
+  /// What this rank calls during the life of the scope goes to `account`, and messages about it say
+  /// which phase it belongs to. Scopes nest.
+  [[nodiscard]] AccountScope charge(int account, Phase phase = Phase::none);
 
   Traffic traffic(int account, Collective kind) const;
   std::span<const Account> accounts() const { return accounts_; }
@@ -178,10 +181,13 @@ class ProcessGroup {
                                   Index receive_count, std::span<const Range> pieces, Index unit,
                                   DataType type);
   void broadcast_bytes(void* buffer, Index count, DataType type, int root);
-  template <class Call>
-  void measured(Collective kind, Index bytes_sent, Call&& call);
-  template <class Call>
-  void measured_in_flight(Call&& call);
+  ProcessGroup split_off(std::string_view name,
+                         const std::function<std::unique_ptr<Transport>()>& split);
+  Fingerprint next_call(Collective kind, Index count, DataType type, std::int32_t detail);
+  template <class Work>
+  void measured(const Fingerprint& call, Index bytes_sent, Work&& work);
+  template <class Work>
+  void measured_in_flight(bool waits, Work&& work);
   void count(Collective kind, int account, const Traffic& traffic);
 
   friend class AccountScope;
@@ -191,27 +197,38 @@ class ProcessGroup {
   std::array<Traffic, collective_count> traffic_{};  // the sum over accounts
   std::vector<Account> accounts_ = std::vector<Account>(1);
   int account_ = 0;
+  Phase phase_ = Phase::none;
   /// The last of the sums that are under way.
   struct Started {
-    Collective kind;
+    Fingerprint call;
     int account;
   };
   std::optional<Started> started_;
+  ShortText<9> name_;
+  int world_rank_;
+  std::int64_t calls_ = 0;
+  std::shared_ptr<Place> place_;  // null: nobody watches
 };
 
 /// Charges a group's traffic to one account until its end, and to the former one again after it.
 /// The group must stay where it is meanwhile.
 class [[nodiscard]] AccountScope {
  public:
-  AccountScope(ProcessGroup& group, int account)
-      : group_(group), former_(std::exchange(group.account_, account)) {}
-  ~AccountScope() { group_.account_ = former_; }
+  AccountScope(ProcessGroup& group, int account, Phase phase)
+      : group_(group),
+        former_(std::exchange(group.account_, account)),
+        former_phase_(std::exchange(group.phase_, phase)) {}
+  ~AccountScope() {
+    group_.account_ = former_;
+    group_.phase_ = former_phase_;
+  }
   AccountScope(const AccountScope&) = delete;
   AccountScope& operator=(const AccountScope&) = delete;
 
  private:
   ProcessGroup& group_;
   int former_;
+  Phase former_phase_;
 };
 
 /// Runs `work`, which must not communicate, on every rank and lets all ranks agree on how it went:

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 namespace colonnade {
@@ -20,5 +21,8 @@ std::string render_fixed(double value, int decimals);
 
 /// Thousands separated, for counts: `1,863,690`.
 std::string render_count(std::int64_t value);
+
+/// `rank 2`, `ranks 2, 3 and 5`.
+std::string render_ranks(std::span<const std::int64_t> ranks);
 
 }  // namespace colonnade

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "colonnade/dataset.hpp"
@@ -26,6 +27,7 @@ struct TrainerOptions {
   std::int64_t decay = 0;  // steps in which warmup-stable-decay falls; 0: a fifth of all
   Index accumulate = 1;    // micro-batches that each data-parallel rank makes of its rows
   Index row_blocks = 0;    // exact mode: into which a batch is cut for any number of ranks; else 0
+  OnNonfinite on_nonfinite = OnNonfinite::stop;
 };
 
 /// One optimizer step, as a log line has it.
@@ -38,7 +40,8 @@ struct StepReport {
   Index rows = 0;                            // samples in this batch
   double seconds = 0;                        // all of the step, fetching the batch included
   Traffic communication;                     // of this rank, waiting for others included
-  std::optional<double> gradient_norm = {};  // before clipping, where that is on
+  std::optional<double> gradient_norm = {};  // before clipping; none if the loss is not finite
+  std::string skipped = {};                  // why nothing was updated; empty: there was an update
 };
 
 struct Evaluation {
@@ -84,13 +87,16 @@ class Trainer {
   /// Throws for a position that this run can't have.
   void set_position(const Position& position);
 
-  /// Until all steps are done, or one of the ranks wants to stop.
+  /// Until all steps are done, or one of the ranks wants to stop. A loss or a gradient that is not
+  /// finite ends it with NonFinite, which says where the first such number is, and leaves the state
+  /// before that step; or the step counts, but updates nothing (options.on_nonfinite).
   RunEnd run();
 
  private:
   /// One step on these rows of the training data.
   StepReport step(std::span<const Index> rows);
   void end_epoch();
+  StepResult finish_step(std::span<const Index> rows, double factor);
 
   TrainingJob* job_;
   TrainingStep training_step_;

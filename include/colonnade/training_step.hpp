@@ -1,10 +1,14 @@
 // One optimizer step: forward, loss and backward of each micro-batch, the gradients' sum over
-// data-parallel ranks, clipping, update.
+// data-parallel ranks, the verdict on both, clipping, update.
 #pragma once
 
 #include <cstdint>
 #include <memory_resource>
 #include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "colonnade/data_parallel.hpp"
@@ -14,9 +18,37 @@
 
 namespace colonnade {
 
+/// What becomes of a step whose loss or gradients are not finite. In both cases nothing is updated,
+/// neither parameters nor the optimizer's state.
+enum class OnNonfinite { stop, skip };
+
+constexpr std::string_view to_string(OnNonfinite choice) {
+  return choice == OnNonfinite::stop ? "stop" : "skip";
+}
+
+struct StepOptions {
+  double clip = 0;               // largest norm of all gradients together; 0: unbounded
+  bool judge_gradients = false;  // also where nothing is clipped: hold their norm to be finite
+  OnNonfinite on_nonfinite = OnNonfinite::stop;
+};
+
 struct StepResult {
-  double loss = 0;                      // of the whole batch, before the update
-  std::optional<double> gradient_norm;  // of all parameters, before clipping; where that is on
+  double loss = 0;                           // of the whole batch, before the update
+  std::optional<double> gradient_norm = {};  // before clipping; of steps that judge their gradients
+  bool stop = false;                         // a rank of the mesh has voted for the end of the run
+  std::string skipped = {};                  // why there was no update; empty: there was one
+};
+
+/// A loss or a gradient that is not finite. Always agreed: all ranks throw it, with the same text.
+class NonFinite final : public Error {
+ public:
+  /// `quantity` is "loss" or "gradient of NAME".
+  NonFinite(std::string quantity, const std::string& text)
+      : Error(Error::agreed(text)), quantity_(std::move(quantity)) {}
+  const std::string& quantity() const { return quantity_; }
+
+ private:
+  std::string quantity_;
 };
 
 /// The micro-batches of a data-parallel rank, as ranges of the batch's rows. Fast mode: the rank's
@@ -31,11 +63,11 @@ inline namespace COLONNADE_PRECISION {
 /// gradients alone. All are collective, over the model's group and over the data-parallel ranks.
 class TrainingStep {
  public:
-  /// All must outlive it; `data_parallel` is null where there is one such rank. `clip` bounds the
-  /// norm of all gradients together; 0 is no bound. Throws unless they fit together: exact mode
-  /// with exact sums, moments cut as the sums are.
+  /// All must outlive it; `data_parallel` is null where there is one such rank. A step that clips
+  /// judges its gradients too. Throws unless they fit together: exact mode with exact sums, moments
+  /// cut as the sums are.
   TrainingStep(Mlp& model, const Loss& loss, AdamW& optimizer,
-               DataParallel* data_parallel = nullptr, double clip = 0);
+               DataParallel* data_parallel = nullptr, const StepOptions& options = {});
 
   /// Zeroes the gradients. `rows` are those of the whole batch, over all micro-batches and
   /// data-parallel ranks; `steps_done` is what dropout is keyed by. In exact mode the number of
@@ -51,22 +83,32 @@ class TrainingStep {
   /// summed over data-parallel ranks, as DataParallel::finish says. Nothing is updated.
   double sum();
 
-  /// sum(), then clips, and updates the parameters at `factor` times the learning rate. A loss or a
-  /// norm that is not finite is an agreed error, since all ranks see the same one, and nothing is
-  /// updated.
-  StepResult finish(double factor = 1);
+  /// sum(), then judges, clips, and updates the parameters at `factor` times the learning rate.
+  /// A loss that is not finite throws NonFinite or skips the update, as the options say; where they
+  /// are judged so do gradients that, after clipping, are not finite or too large to square. `stop`
+  /// is this rank's vote for the end of the run; a step that judges its gradients tells all ranks
+  /// of the mesh, with no message of its own.
+  StepResult finish(double factor = 1, bool stop = false);
 
  private:
   void check_count(bool fits) const;
   void join_gradients_along_tree();
-  double gradient_norm();
+  void sum_over_copies(std::span<double> numbers);
+  void sum_squares();
+  /// Sets norm and stop, and lets all ranks know whether the loss is finite on each of them.
+  void share(StepResult& result, double votes, bool& loss_is_finite);
+  StepResult refuse(StepResult result, const std::string& quantity,
+                    const std::string& verdict) const;
+  /// That whose square is not below the bound.
+  std::string spoiled_gradient(double bound) const;
   bool exact() const { return model_->options().shards > 0; }
+  bool judges_gradients() const { return options_.judge_gradients || options_.clip > 0; }
 
   Mlp* model_;
   const Loss* loss_;
   AdamW* optimizer_;
   DataParallel* data_parallel_;
-  double clip_;
+  StepOptions options_;
   int norm_account_;
   Index rows_ = 0;
   Index micro_batches_ = 0;
@@ -75,7 +117,7 @@ class TrainingStep {
   std::pmr::vector<double> loss_sums_;              // of the micro-batches
   std::vector<std::vector<Tensor>> gradient_sums_;  // of parts of the tree, waiting for their join
   Index gradient_sums_height_ = 0;
-  std::vector<double> squares_;  // of each parameter's gradient
+  std::vector<double> squares_;  // of each parameter's gradient; then votes, and losses not finite
 };
 
 /// The simplest step: mean square on one micro-batch, without data parallelism. Returns the loss.

@@ -9,13 +9,11 @@
 #include <string>
 #include <string_view>
 
+#include "colonnade/fingerprint.hpp"
 #include "colonnade/shard.hpp"
 #include "colonnade/shared_file.hpp"
 
 namespace colonnade {
-
-enum class DataType { byte, int64, float32, float64 };
-std::size_t size_of(DataType type);
 
 enum class Reduction { sum, min, max };
 
@@ -36,6 +34,15 @@ class Transport {
   virtual std::string_view name() const = 0;
   virtual int rank() const = 0;
   virtual int size() const = 0;
+
+  /// Says what this rank calls next: any of the collectives below, those that start a sum, or a
+  /// split. A transport that compares what the ranks say throws different_collectives() on all of
+  /// them, here or in the call, before it has moved anything.
+  virtual void announce(const Fingerprint& /*next*/) {}
+
+  /// From now on announcements are compared, here and in groups split off later, even if that costs
+  /// messages. All ranks call it, before the next announcement.
+  virtual void compare_announcements() {}
 
   ///                 rank 0      rank 1
   ///   before        a . .       . b c

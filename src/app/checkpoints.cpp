@@ -69,6 +69,7 @@ std::optional<Position> Checkpoints::resume_newest(const std::function<TrainingJ
     }
   }
   say(*world_, "no checkpoint to resume from in " + options_->folder + ": a new run");
+  make_job();  // the last that was tried may have been loaded in part
   return std::nullopt;
 }
 
@@ -125,6 +126,17 @@ std::string Checkpoints::save_now(TrainingJob& job, const Position& position) {
   saved_step_ = position.step;
   saved_path_ = path;
   return path;
+}
+
+void Checkpoints::save_before_error(TrainingJob& job, const Position& position) {
+  if (options_->folder.empty()) return;
+  try {
+    const std::string path = save_now(job, position);
+    say(*world_, "the state before that step is in " + path);
+  } catch (const Error& error) {
+    if (!error.is_agreed()) throw;
+    say(*world_, std::string("the state before that step: ") + error.what());
+  }
 }
 
 }  // namespace colonnade::app

@@ -31,6 +31,10 @@ class Checkpoints {
   /// Collective.
   std::string save_now(TrainingJob& job, const Position& position);
 
+  /// The same of the state before a step that had to end the run, and says so; not if that state
+  /// can't be saved, for the error of the step tells more. Collective.
+  void save_before_error(TrainingJob& job, const Position& position);
+
  private:
   CheckpointInfo load(TrainingJob& job, const std::string& path);
   std::optional<Position> resume_newest(const std::function<TrainingJob&()>& make_job);

@@ -3,6 +3,10 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
+#include <string_view>
+#include <utility>
+
+#include "app/build.hpp"
 
 namespace colonnade::app {
 
@@ -75,6 +79,7 @@ void add_step(Configuration& to, const TrainerOptions& trainer, double clip) {
 }
 
 void add_trainer(Configuration& to, const TrainerOptions& trainer) {
+  add(to, "on-nonfinite", to_string(trainer.on_nonfinite));
   add_given(to, "epochs", trainer.epochs);
   add_given(to, "steps", trainer.steps);
   add(to, "schedule", to_string(trainer.schedule));
@@ -125,6 +130,74 @@ Configuration describe(const DemoOptions& options) {
   add(all, "lr", options.learning_rate);
   add(all, "seed", options.seed);
   return all;
+}
+
+namespace {
+
+std::string_view name_of(Command command) {
+  switch (command) {
+    case Command::print:
+      return "help";
+    case Command::train_mlp:
+      return "train mlp";
+    case Command::check:
+      return "check";
+    case Command::demo:
+      return "demo";
+    case Command::inspect:
+      return "inspect";
+    case Command::info:
+      return "info";
+  }
+  return "";
+}
+
+/// The options of training that decide in what a rank takes part. What it reads may lie elsewhere
+/// on each node; what all write together has one path.
+Configuration describe_course(const TrainOptions& options) {
+  Configuration all;
+  const auto add_input = [&](const char* name, const std::string& path) {
+    if (!path.empty()) all.emplace_back(name, path == "auto" ? path : "a file");
+  };
+  add_input("load", options.load);
+  add_input("resume", options.checkpoint.resume);
+  add_given(all, "save", options.save);
+  add_given(all, "dump-gradients", options.dump_gradients);
+  add_given(all, "checkpoint", options.checkpoint.folder);
+  add_given(all, "every", options.checkpoint.every);
+  add(all, "ledger", options.ledger);
+  add_given(all, "sentinel", options.sentinel);
+  add(all, "dry-run", options.dry_run);
+  return all;
+}
+
+Configuration options_of(const CommandLine& line) {
+  switch (line.command) {
+    case Command::train_mlp: {
+      Configuration all = describe(line.train);
+      for (auto& option : describe_course(line.train)) all.push_back(std::move(option));
+      return all;
+    }
+    case Command::check:
+      return describe(line.check);
+    case Command::demo:
+      return describe(line.demo);
+    default:
+      return {};
+  }
+}
+
+}  // namespace
+
+std::vector<Fact> facts_of(const CommandLine& line) {
+  std::vector<Fact> facts;
+  for (const auto& [name, value] : describe_build()) facts.push_back({"build", name, value});
+  facts.push_back({"command", "the command", std::string(name_of(line.command))});
+  for (const auto& [name, value] : options_of(line)) {
+    facts.push_back({"configuration", "--" + name, value});
+  }
+  if (line.watchdog > 0) facts.push_back({"configuration", "--watchdog", text_of(line.watchdog)});
+  return facts;
 }
 
 }  // namespace colonnade::app

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/options.hpp"
+#include "colonnade/agreement.hpp"
 
 namespace colonnade::app {
 
@@ -18,5 +19,10 @@ using Configuration = std::vector<std::pair<std::string, std::string>>;
 Configuration describe(const TrainOptions& options);
 Configuration describe(const CheckOptions& options);
 Configuration describe(const DemoOptions& options);
+
+/// What all ranks must be started with alike: build, command, and of its options those that decide
+/// what is computed or in which collectives a rank takes part. Where data are read from, and how
+/// many threads a rank has, is its own business.
+std::vector<Fact> facts_of(const CommandLine& line);
 
 }  // namespace colonnade::app

@@ -1,27 +1,16 @@
 #include <toml++/toml.h>
 
 #include <CLI/Version.hpp>
-#include <Eigen/Core>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "app/build.hpp"
 #include "app/commands.hpp"
-#include "colonnade/backend.hpp"
 #include "colonnade/mpi.hpp"
-#include "colonnade/scalar.hpp"
-#include "colonnade/version.hpp"
 
 namespace colonnade::app {
 
 namespace {
-
-std::string compiler() {
-#ifdef __clang__
-  return std::string("clang ") + __clang_version__;
-#else
-  return std::string("gcc ") + __VERSION__;
-#endif
-}
 
 std::string dotted(int major, int minor, int patch) {
   return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(patch);
@@ -36,15 +25,7 @@ void print(const char* name, const std::string& value) {
 int run_info(ProcessGroup& world, const Device& device) {
   const std::vector<std::string> devices = gather_text(world, describe(device, world.rank()));
   if (world.rank() != 0) return 0;
-  print("version", "colonnade " + std::string(version));
-  print("scalar", std::string(scalar_name));
-  print("backend", backend_description());
-  print("compiler", compiler());
-#ifdef COLONNADE_BUILD_FLAGS
-  print("flags", COLONNADE_BUILD_FLAGS);
-#endif
-  print("Eigen", dotted(EIGEN_WORLD_VERSION, EIGEN_MAJOR_VERSION, EIGEN_MINOR_VERSION) + ", " +
-                     Eigen::SimdInstructionSetsInUse());
+  for (const auto& [name, value] : describe_build()) print(name.c_str(), value);
   print("OpenMP", std::to_string(_OPENMP));
   print("MPI", mpi_library());
   print("CLI11", CLI11_VERSION);

@@ -16,8 +16,9 @@ class LedgerCheck {
   /// `micro_batches`: the rows of this rank's.
   void before(std::span<const Range> micro_batches);
   /// Prints both columns after the first step, from the world's rank 0. Throws, agreed by all
-  /// ranks, if prediction and count differ on any. Collective over the mesh's world.
-  void after();
+  /// ranks, if prediction and count differ on any. A step that was skipped sends no update.
+  /// Collective over the mesh's world.
+  void after(bool updated);
 
  private:
   Mesh* mesh_;

@@ -1,29 +1,48 @@
 // Joins the world, reads the command line, runs the command. The only place that catches errors: an
 // agreed one is printed by one rank and all end in order; a rank that fails alone ends the job.
+#include <unistd.h>
+
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "app/commands.hpp"
+#include "app/configuration.hpp"
 #include "app/options.hpp"
 #include "colonnade/backend.hpp"
 #include "colonnade/mpi.hpp"
 #include "colonnade/spawn.hpp"
+#include "colonnade/watchdog.hpp"
 
 namespace {
 
 using namespace colonnade;
 using Arguments = std::vector<std::string>;
 
-int run_command(ProcessGroup& world, const app::CommandLine& line) {
+/// The others wait in a library that this thread must not call. mpiexec ends them when a rank has
+/// left without a word.
+[[noreturn]] void end_job(const std::string& report) {
+  const std::string line = "colonnade: " + report + "\n";
+  // A rank that waits for its output to be read may hold the streams' locks.
+  if (write(STDERR_FILENO, line.data(), line.size()) > 0 && ftrylockfile(stdout) == 0)
+    std::fflush(stdout);
+  _exit(1);
+}
+
+int run_command(ProcessGroup& world, const app::CommandLine& line,
+                std::optional<Watchdog>& watchdog) {
+  check_agreement(world, app::facts_of(line));  // before any collective that depends on it
   if (line.command == app::Command::print) {
     if (world.rank() == 0) std::fputs(line.text.c_str(), stdout);
     return 0;
   }
+  if (watchdog) watchdog->watch(world);
   if (line.command == app::Command::inspect) return app::run_inspect(world, line.inspect);
   const Device device = choose_device(world, line.device);
   switch (line.command) {
@@ -45,6 +64,7 @@ void print_error(const std::exception& error) {
 
 /// Every rank a process that mpiexec started, or this process alone.
 int run_on_processes(int& argc, char**& argv, const Arguments& arguments) {
+  std::optional<Watchdog> watchdog;  // answers questions until MPI is down
   MpiSession mpi(argc, argv);
   ProcessGroup world = mpi.world();
   try {
@@ -55,10 +75,13 @@ int run_on_processes(int& argc, char**& argv, const Arguments& arguments) {
         throw Error("--ranks doesn't go with mpiexec", {.hint = "leave one of them out"});
       }
     });
-    return run_command(world, line);
+    if (line.watchdog > 0) watchdog.emplace(line.watchdog, end_job);
+    return run_command(world, line, watchdog);
   } catch (const std::exception& error) {
     const auto* ours = dynamic_cast<const Error*>(&error);
     const bool agreed = ours != nullptr && ours->is_agreed();
+    // The rank that speaks for this one ends the job, unless something ended that rank.
+    if (ours != nullptr && !ours->speaks()) std::this_thread::sleep_for(std::chrono::seconds(3));
     if (!agreed || world.rank() == 0) print_error(error);
     if (!agreed && world.size() > 1) mpi.abort(1);
     return 1;
@@ -68,8 +91,10 @@ int run_on_processes(int& argc, char**& argv, const Arguments& arguments) {
 /// Every rank a thread of this process.
 int run_on_threads(const app::CommandLine& line) {
   int exit_code = 0;
+  std::optional<Watchdog> watchdog;
+  if (line.watchdog > 0) watchdog.emplace(line.watchdog, end_job);
   spawn(line.ranks, [&](ProcessGroup& world) {
-    const int result = run_command(world, line);
+    const int result = run_command(world, line, watchdog);
     if (world.rank() == 0) exit_code = result;
   });
   return exit_code;

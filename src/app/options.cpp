@@ -30,6 +30,11 @@ void add_device_options(CLI::App& command, CommandLine& line) {
       ->default_str("");
   command.add_flag("--bind,!--no-bind", device.bind,
                    "give each rank cores of its own, if there are enough (default: yes)");
+  command
+      .add_option("--watchdog", line.watchdog,
+                  "seconds that a collective may last: then say where each rank is, and end")
+      ->check(real_number(smallest_real, largest_real))
+      ->default_str("");
 }
 
 /// The command line of this program, bound to the fields of `line`.

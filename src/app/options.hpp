@@ -43,6 +43,7 @@ struct TrainOptions {
   ParallelOptions parallel;
   CheckpointOptions checkpoint;
   bool ledger = false;
+  std::int64_t sentinel = 0;  // steps from one comparison of copies to the next; 0: none
   bool dry_run = false;
   std::string load;
   std::string save;
@@ -85,7 +86,8 @@ struct CommandLine {
   DemoOptions demo;
   InspectOptions inspect;
   DeviceOptions device;
-  int ranks = 0;  // as threads of this process; 0 for the ranks that mpiexec started
+  double watchdog = 0;  // seconds that a rank may wait; 0: forever
+  int ranks = 0;        // as threads of this process; 0 for the ranks that mpiexec started
 };
 
 /// Throws Error, one line that names the option, for anything it can't take.

@@ -22,6 +22,13 @@ void Progress::on_step(const StepReport& report) {
   samples_trained_ += report.rows;
   training_seconds_ += report.seconds;
   ++steps_done_;
+  if (!report.skipped.empty()) {
+    if (line_drawn_) std::printf("\r\033[K");
+    line_drawn_ = false;
+    std::printf("step %lld skipped: %s\n", static_cast<long long>(report.step),
+                report.skipped.c_str());
+    std::fflush(stdout);
+  }
   const auto interval = redraw_ ? std::chrono::milliseconds(200) : std::chrono::seconds(5);
   const bool due = Clock::now() - shown_ >= interval;
   if (due || steps_done_ == 1 || report.step == report.total_steps) show(report);

@@ -12,31 +12,34 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-/// Bytes up to the end of the line of step `done`. Lines after it belong to steps that are done
-/// again, or are the epoch's that is evaluated again; the last may be torn.
-std::uintmax_t bytes_up_to(const std::string& path, std::int64_t done) {
+/// Bytes of the lines that precede `start`. Those after it belong to steps that are done again, or
+/// to the epoch under way, which is evaluated again; the last may be torn.
+std::uintmax_t bytes_before(const std::string& path, const Position& start) {
   std::ifstream file(path);
   std::uintmax_t read = 0, wanted = 0;
   for (std::string line; std::getline(file, line) && !file.eof();) {
     read += line.size() + 1;
     const nlohmann::json entry = nlohmann::json::parse(line, nullptr, false);
     if (!entry.is_object()) break;
-    const auto step = entry.find("step");
-    if (step == entry.end()) continue;
-    if (!step->is_number_integer() || step->get<std::int64_t>() > done) break;
-    wanted = read;
+    const bool is_step = entry.contains("step");
+    const auto number = entry.find(is_step ? "step" : "epoch");
+    if (number == entry.end() || !number->is_number_integer()) break;
+    const auto reached = number->get<std::int64_t>();
+    if (is_step && reached > start.step) break;
+    if (is_step || reached < start.epoch) wanted = read;
   }
   return wanted;
 }
 
 }  // namespace
 
-RunLog::RunLog(const std::string& path, std::int64_t done) : path_(path) {
+RunLog::RunLog(const std::string& path, const Position& start) : path_(path) {
+  const bool goes_on = start.step > 0;
   std::error_code failed;
-  if (done > 0 && std::filesystem::exists(path)) {
-    std::filesystem::resize_file(path, bytes_up_to(path, done), failed);
+  if (goes_on && std::filesystem::exists(path)) {
+    std::filesystem::resize_file(path, bytes_before(path, start), failed);
   }
-  if (!failed) file_.open(path, done > 0 ? std::ios::app : std::ios::trunc);
+  if (!failed) file_.open(path, goes_on ? std::ios::app : std::ios::trunc);
   if (!file_) throw Error("--log " + path + " cannot be written", {.found = system_message()});
 }
 
@@ -53,6 +56,7 @@ void RunLog::on_step(const StepReport& report) {
             {"comm_bytes", report.communication.bytes_sent},
             {"samples_per_s", static_cast<double>(report.rows) / report.seconds}};
   if (report.gradient_norm) line["gradient_norm"] = *report.gradient_norm;
+  if (!report.skipped.empty()) line["skipped"] = report.skipped;
   write(line.dump());
 }
 

@@ -1,7 +1,6 @@
 // The log of a run: a JSON object a line, one for each step and each epoch.
 #pragma once
 
-#include <cstdint>
 #include <fstream>
 #include <string>
 
@@ -11,9 +10,9 @@ namespace colonnade::app {
 
 class RunLog {
  public:
-  /// Starts the file anew, or, if a run goes on after `done` steps, keeps its lines up to that
-  /// step; throws if it can't be written.
-  explicit RunLog(const std::string& path, std::int64_t done = 0);
+  /// Starts the file anew, or, if a run goes on from `start`, keeps the lines of the steps and
+  /// epochs before; throws if it can't be written.
+  explicit RunLog(const std::string& path, const Position& start = {});
 
   /// Throw if the file can't be written any more, on a full disk say.
   void on_step(const StepReport& report);

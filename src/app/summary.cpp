@@ -43,6 +43,13 @@ void print_summary(ProcessGroup& world, const Mlp& model, const Totals& totals) 
   if (totals.test && totals.test->accuracy) {
     std::printf("test accuracy     %.2f%%\n", 100 * *totals.test->accuracy);
   }
+  if (totals.skipped > 0) {
+    std::printf("skipped steps     %s\n", render_count(totals.skipped).c_str());
+  }
+  if (totals.comparisons > 0) {
+    std::printf("copies compared   %s times, all the same\n",
+                render_count(totals.comparisons).c_str());
+  }
   if (totals.samples == 0) return;  // resumed at its end
   std::printf("training time     %s\n", render_duration(seconds).c_str());
   std::printf("samples/s         %s\n",

@@ -14,6 +14,8 @@ namespace colonnade::app {
 struct Totals {
   double seconds = 0;
   Index samples = 0;
+  std::int64_t skipped = 0;      // steps
+  std::int64_t comparisons = 0;  // of copies, by the sentinel
   Traffic communication;
   std::optional<Evaluation> test;
 };

@@ -16,7 +16,9 @@
 #include "app/summary.hpp"
 #include "app/terminal.hpp"
 #include "app/training_data.hpp"
+#include "colonnade/agreement.hpp"
 #include "colonnade/model_file.hpp"
+#include "colonnade/sentinel.hpp"
 
 namespace colonnade::app {
 
@@ -27,6 +29,8 @@ struct Companions {
   std::optional<RunLog> log;         // rank 0's
   std::optional<Progress> progress;  // rank 0's
   std::optional<LedgerCheck> ledger;
+  std::optional<Sentinel> sentinel;
+  std::int64_t sentinel_steps = 0;  // from one check to the next
   std::optional<StopRequest> stop;
 };
 
@@ -37,7 +41,12 @@ RunEnd train(TrainingJob& job, Trainer& trainer, Checkpoints& checkpoints, Compa
     if (with.ledger) with.ledger->before(micro_batches);
   };
   trainer.on_step = [&](const StepReport& report) {
-    if (with.ledger) with.ledger->after();
+    if (with.ledger) with.ledger->after(report.skipped.empty());
+    if (!report.skipped.empty()) ++totals.skipped;
+    if (with.sentinel && report.step % with.sentinel_steps == 0) {
+      with.sentinel->check(report.step);
+      ++totals.comparisons;
+    }
     totals.seconds += report.seconds;
     totals.samples += report.rows;
     totals.communication += report.communication;
@@ -51,7 +60,13 @@ RunEnd train(TrainingJob& job, Trainer& trainer, Checkpoints& checkpoints, Compa
     if (with.progress) with.progress->on_epoch(report);
   };
   if (with.stop) trainer.should_stop = [&] { return with.stop->is_there(); };
-  return trainer.run();
+  try {
+    return trainer.run();
+  } catch (const NonFinite&) {
+    with.progress.reset();  // ends its line
+    checkpoints.save_before_error(job, trainer.position());
+    throw;
+  }
 }
 
 /// Collective.
@@ -103,7 +118,8 @@ int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions&
     training.emplace(mesh, job, options.adamw);
     if (world.rank() == 0) check_outputs(options);
   });
-  Checkpoints checkpoints(world, options, "");
+  check_agreement(world, facts_of(data));
+  Checkpoints checkpoints(world, options, data.train_digest);
   const std::optional<Position> resumed = checkpoints.resume([&]() -> TrainingJob& {
     training.reset();  // the memory of one job is enough
     return training.emplace(mesh, job, options.adamw);
@@ -117,7 +133,7 @@ int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions&
   const Position start = trainer.position();
   Companions with;
   collectively(world, [&] {  // last of all: the log is the one output that starts anew at once
-    if (world.rank() == 0 && !options.log.empty()) with.log.emplace(options.log, start.step);
+    if (world.rank() == 0 && !options.log.empty()) with.log.emplace(options.log, start);
   });
   if (world.rank() == 0) {
     print_model(job, trainer_options.row_blocks, training->model().parameter_count());
@@ -128,6 +144,8 @@ int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions&
                           start.batch * trainer_options.batch);
   }
   if (options.ledger) with.ledger.emplace(mesh, job);
+  if (options.sentinel > 0) with.sentinel.emplace(*training);
+  with.sentinel_steps = options.sentinel;
   if (!options.checkpoint.folder.empty()) with.stop.emplace(begin, options.checkpoint.time_limit);
 
   Totals totals;

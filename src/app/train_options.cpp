@@ -19,6 +19,18 @@ void add_data_options(CLI::App& command, TrainOptions& train) {
   command.add_option("--targets", train.targets, "NPY matrix [n, out]")->type_name("FILE");
 }
 
+void add_nonfinite_option(CLI::App& command, TrainerOptions& trainer) {
+  command
+      .add_option_function<std::string>(
+          "--on-nonfinite",
+          [&trainer](const std::string& name) {
+            trainer.on_nonfinite = name == "skip" ? OnNonfinite::skip : OnNonfinite::stop;
+          },
+          "stop, or skip the update, where loss or gradients are not finite (default: stop)")
+      ->type_name("NAME")
+      ->check(one_of({"stop", "skip"}));
+}
+
 void add_trainer_options(CLI::App& command, TrainerOptions& trainer) {
   command
       .add_option("--epochs", trainer.epochs,
@@ -98,6 +110,11 @@ void add_file_options(CLI::App& command, TrainOptions& train) {
       ->type_name("FILE");
   command.add_flag("--ledger", train.ledger,
                    "print what formulas say a step sends, and end if a step sends anything else");
+  command
+      .add_option("--sentinel", train.sentinel,
+                  "every N steps compare what ranks hold copies of, and end if any differ")
+      ->transform(whole_number(1, largest))
+      ->default_str("");
   command.add_flag("--dry-run", train.dry_run,
                    "print parameters, memory and what a step sends, and don't train");
   command.add_option("--log", train.log, "write a JSON line for each step and epoch")
@@ -194,6 +211,7 @@ void add_train_options(CLI::App& command, TrainOptions& train) {
   add_loss_options(command, train.loss);
   add_parallel_options(command, train.model, train.parallel);
   add_step_options(command, train.trainer, train.clip);
+  add_nonfinite_option(command, train.trainer);
   add_trainer_options(command, train.trainer);
   add_optimizer_options(command, train.adamw);
   add_checkpoint_options(command, train.checkpoint);

@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "colonnade/checksum.hpp"
+
 namespace colonnade::app {
 
 namespace {
@@ -26,6 +28,12 @@ void check_width(const char* which, Index width, Index data, const std::string& 
 
 }  // namespace
 
+std::vector<Fact> facts_of(const Data& data) {
+  std::vector<Fact> facts = {{"data", "training samples with checksum", data.train_digest}};
+  if (data.test) facts.push_back({"data", "test samples with checksum", data.test_digest});
+  return facts;
+}
+
 Data load_data(const TrainOptions& options) {
   check_data_options(options);
   const std::vector<Index>& widths = options.model.widths;
@@ -45,6 +53,8 @@ Data load_data(const TrainOptions& options) {
               options.data.empty() ? options.inputs : options.data);
   check_width("last", widths.back(), data.train->targets(),
               options.data.empty() ? options.targets : options.data);
+  data.train_digest = checksum_text(data.train->digest());
+  if (data.test) data.test_digest = checksum_text(data.test->digest());
   return data;
 }
 

@@ -25,6 +25,7 @@ endif
 # Sanitizers are slow and look at each process alone: fewer show as much, and one does where what is
 # looked for lies between threads.
 TEST_RANKS = $(if $(SANITIZE),$(if $(filter thread,$(SANITIZE)),1,1 2),1 2 3 4)
+TEST_SCALARS = float double
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
@@ -81,7 +82,7 @@ demo: build/colonnade ## the smallest tensor-parallel job; needs no data and pro
 	$(MPIEXEC) -n $(RANKS) build/colonnade demo
 
 test: $(test_programs) $(all_programs) ## build and pass every test
-	@MPIEXEC='$(MPIEXEC)' tools/run_tests.sh $(variant_dir) $(TEST_RANKS)
+	@MPIEXEC='$(MPIEXEC)' TEST_SCALARS='$(TEST_SCALARS)' tools/run_tests.sh $(variant_dir) $(TEST_RANKS)
 
 # Fuzzers are a variant of their own, which clang++ alone can build.
 fuzzing_make = +@$(MAKE) --no-print-directory SANITIZE=$(fuzzing) \
@@ -158,4 +159,5 @@ help: ## this list
 #=   EPOCHS=5 TRAIN_FLAGS=         length and further options of train
 #=   KILLS=30 SEED=                length of chaos, and the choices of an earlier one
 #=   TEST_RANKS='1 2 3 4'          numbers of processes that test visits, beside threads
+#=   TEST_SCALARS='float double'   number types that test tries
 #=   PREFIX=/usr/local DESTDIR=    where install puts things

@@ -4,6 +4,8 @@
 // ranks is a failure. `tests --threads`, alone, runs the tests of several ranks on threads, each on
 // all of its counts.
 #define DOCTEST_CONFIG_IMPLEMENT
+#include <doctest/doctest.h>
+
 #include "harness.hpp"
 
 #include <mpi.h>

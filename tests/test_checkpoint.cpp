@@ -196,9 +196,8 @@ TEST_CASE("metadata that no checkpoint has are refused by key") {
   for (const auto& [key, value] : bad) {
     Metadata with = good;
     with["colonnade." + key] = value;
-    CAPTURE(key);
-    CAPTURE(value);
-    CHECK(error_of([&] { checkpoint_info("f", with); }) != "");
+    const std::string changed = key + " " + value;
+    CHECK_MESSAGE(error_of([&] { checkpoint_info("f", with); }) != "", changed);
   }
 }
 

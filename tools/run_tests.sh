@@ -2,8 +2,9 @@
 # Runs every test of a build and ends with one line, `N passed, N failed`.
 #   tools/run_tests.sh VARIANT_FOLDER RANK_COUNT...
 # Tests of several ranks run on processes, of each RANK_COUNT, and on threads. VARIANT_FOLDER holds
-# float/tests, double/tests and the programs that tests/test_*.sh try. A run that crashes or exceeds
-# its time counts as a failure and shows its output; one that passes shows nothing but its line.
+# float/tests, double/tests and the programs that tests/test_*.sh try; of the first two TEST_SCALARS
+# may name one. A run that crashes or exceeds its time counts as a failure and shows its output; one
+# that passes shows nothing but its line.
 set -uo pipefail
 
 variant=$1
@@ -48,7 +49,7 @@ count() {
 }
 
 # mpiexec's own limit, and one above it should mpiexec itself hang.
-for scalar in float double; do
+for scalar in ${TEST_SCALARS:-float double}; do
   for ranks in "$@"; do
     started=${EPOCHREALTIME/./}
     MPIEXEC_TIMEOUT=170 timeout -k 5 180 "${MPIEXEC:-mpiexec}" -n "$ranks" \

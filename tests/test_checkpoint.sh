@@ -39,7 +39,7 @@ until_checkpoints() {
 # in_background COMMAND...: starts it, and waits until it has a checkpoint in $folder. Its ranks are
 # $ranks, in no order that is sure.
 in_background() {
-  timeout -k 2 60 "$@" >"$scratch/.out" 2>"$scratch/.err" </dev/null &
+  timeout -k 2 60 "$@" >"$scratch/running.out" 2>"$scratch/running.err" </dev/null &
   running=$!
   until_checkpoints 1
   rank_processes "$running"
@@ -49,6 +49,8 @@ in_background() {
 its_end() {
   wait "$running" 2>/dev/null
   status=$?
+  mv "$scratch/running.out" "$scratch/.out"
+  mv "$scratch/running.err" "$scratch/.err"
   wait_for_ranks
 }
 
@@ -263,7 +265,6 @@ refuses "a file in the folder's place" "cannot make the folder $folder.log" \
 
 new_folder
 in_background "${on_processes[@]}" train mlp "${images[@]}" "${forever[@]}" --checkpoint "$folder" --keep 2
-cp "$scratch/.out" "$scratch/first.out"
 timeout -k 2 30 "${on_threads[@]}" "${images[@]}" --checkpoint "$folder" --resume auto \
   >"$scratch/second.out" 2>"$scratch/second.err"
 second=$?

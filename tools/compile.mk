@@ -65,9 +65,11 @@ test_sources := $(wildcard tests/*.cpp)
 bench_names := $(basename $(notdir $(wildcard bench/*.cpp)))
 fuzz_names := $(patsubst fuzz/fuzz_%.cpp,%,$(wildcard fuzz/fuzz_*.cpp))
 # The parsers and what they stand on. Neither Eigen nor MPI is among it, so that fuzzers, whose
-# objects are of no use to anyone else, are built in seconds.
-fuzzed_sources := $(addprefix src/,$(addsuffix .cpp,checkpoint_info checksum error file idx memory npy \
-  npy_header process_group safetensors_header safetensors_load shard shared_file tensor tensor_slice))
+# objects are of no use to anyone else, are built soon. The linker says what is missing here.
+fuzzed_sources := $(addprefix src/,$(addsuffix .cpp, \
+  checkpoint_info checksum error file fingerprint header_checksum idx memory npy npy_header \
+  place process_group rank_list render safetensors_header safetensors_load shard \
+  shared_file stored_checksum tensor tensor_slice))
 
 # Of one scalar, $1: objects mirror the sources' paths. What proves gradients is compiled in double
 # only and linked into both programs, with the double library that it proves; the inline namespaces

@@ -30,7 +30,7 @@ flags := -std=c++20 $(optimization) -fopenmp -Wall -Wextra -Wpedantic $(quirks) 
   -Iinclude -Isrc $(found_cflags) $(blas_define) $(blas_name_$(blas)) $(CXXFLAGS)
 # Tests are compiled often and run shortly; what they test is compiled as it is shipped. With less
 # optimization g++ 12 takes a string's own buffer for too short.
-test_flags := $(subst -O3,-O1,$(flags)) $(if $(findstring clang,$(compiler)),,-Wno-array-bounds)
+test_flags := $(subst -O3,-O1,$(flags)) $(if $(findstring clang,$(compiler)),,-Wno-array-bounds -Wno-stringop-overflow)
 libraries := $(mpi_libs) $(blas_libs)
 
 # Linking anew is needed when the command or the list of objects changed, not only the objects.

@@ -49,8 +49,7 @@ void save_checkpoint(TrainingJob& job, const std::string& path, CheckpointInfo i
 }
 
 CheckpointInfo load_checkpoint(TrainingJob& job, const std::string& path) {
-  CheckpointInfo info;
-  collectively(job.mesh().world(), [&] { info = read_checkpoint_info(path); });
+  const CheckpointInfo info = read_checkpoint_info(job.mesh().world(), path);
   load_safetensors(job.mesh().world(), path, slices_of(job));
   job.optimizer().set_updates(info.updates);
   return info;

@@ -60,29 +60,35 @@ std::vector<std::pair<std::int64_t, std::string>> list(const std::string& folder
 }
 
 void remove_partial_files(const std::string& folder) {
-  std::error_code ignored;
+  std::error_code failed;
   std::vector<fs::path> partial;
-  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-    if (is_partial(entry.path().filename().string())) partial.push_back(entry.path());
+  for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end;
+       entry.increment(failed)) {
+    if (is_partial(entry->path().filename().string())) partial.push_back(entry->path());
   }
-  for (const fs::path& path : partial) fs::remove(path, ignored);
+  for (const fs::path& path : partial) fs::remove(path, failed);
 }
 
-int lock_folder(const std::string& path, std::chrono::milliseconds patience) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+/// Returns the descriptor that holds the lock, or -1 where the file system has no locks. A file
+/// that can be written, for NFS can't lock a folder.
+int lock_folder(const std::string& folder, std::chrono::milliseconds patience) {
+  const std::string path = (fs::path(folder) / ".lock").string();
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (descriptor < 0) {
-    throw Error("cannot open the folder " + path, {.found = system_message()});
+    throw Error::of_system("cannot write in the folder " + folder, {.found = system_message()});
   }
   const auto give_up = std::chrono::steady_clock::now() + patience;
   while (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     if (errno == EINTR) continue;
-    if (errno != EWOULDBLOCK) break;  // a file system without locks: nothing can be told
-    if (std::chrono::steady_clock::now() > give_up) {
-      close(descriptor);
-      throw Error("another run keeps its checkpoints in " + path,
-                  {.hint = "wait for its end, or choose another folder"});
+    const bool is_held = errno == EWOULDBLOCK;
+    if (is_held && std::chrono::steady_clock::now() < give_up) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      continue;
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    close(descriptor);
+    if (!is_held) return -1;
+    throw Error("another run keeps its checkpoints in " + folder,
+                {.hint = "wait for its end, or choose another folder"});
   }
   return descriptor;
 }
@@ -98,7 +104,7 @@ CheckpointFolder::CheckpointFolder(const std::string& path, std::chrono::millise
                 {.found = failed ? failed.message() : "something else of that name"});
   }
   lock_ = lock_folder(path_, patience);
-  remove_partial_files(path_);
+  if (lock_ >= 0) remove_partial_files(path_);
 }
 
 CheckpointFolder::CheckpointFolder(CheckpointFolder&& other) noexcept

@@ -1,8 +1,10 @@
 // What a checkpoint's metadata say, as text and back.
 #include <charconv>
+#include <optional>
 #include <system_error>
 
 #include "colonnade/checkpoint.hpp"
+#include "common_header.hpp"
 
 namespace colonnade {
 
@@ -11,10 +13,6 @@ namespace {
 constexpr const char* form_key = "colonnade.checkpoint";
 constexpr const char* form = "1";
 constexpr const char* option_prefix = "colonnade.option.";
-
-std::string mesh_text(MeshShape mesh) {
-  return "dp=" + std::to_string(mesh.dp) + ",tp=" + std::to_string(mesh.tp);
-}
 
 /// Takes the metadata of one file apart.
 class InfoReader {
@@ -77,7 +75,7 @@ Metadata metadata_of(const CheckpointInfo& info) {
                        {"colonnade.epoch", std::to_string(info.position.epoch)},
                        {"colonnade.batch", std::to_string(info.position.batch)},
                        {"colonnade.updates", std::to_string(info.updates)},
-                       {"colonnade.mesh", mesh_text(info.mesh)},
+                       {"colonnade.mesh", to_string(info.mesh)},
                        {"colonnade.data", info.data}};
   for (const auto& [name, value] : info.options) metadata[option_prefix + name] = value;
   return metadata;
@@ -96,10 +94,11 @@ CheckpointInfo checkpoint_info(const std::string& file, const Metadata& metadata
   }
   const InfoReader read(file, metadata);
   if (read.text("checkpoint") != form) {
-    throw Error(file + " is a checkpoint of another form",
-                {.wanted = form,
-                 .found = in_quotes(read.text("checkpoint")),
-                 .hint = "it may come from a newer version"});
+    // Not damage: the program that wrote it can read it.
+    throw Error::of_system(file + " is a checkpoint of another form",
+                           {.wanted = form,
+                            .found = in_quotes(read.text("checkpoint")),
+                            .hint = "it may come from a newer version"});
   }
   CheckpointInfo info = {
       .position = {read.number("step", 0), read.number("epoch", 1), read.number("batch", 0)},
@@ -123,8 +122,12 @@ CheckpointInfo checkpoint_info(const std::string& file, const Metadata& metadata
   return info;
 }
 
-CheckpointInfo read_checkpoint_info(const std::string& path) {
-  return checkpoint_info(path, read_safetensors_header(File::open(path)).metadata);
+CheckpointInfo read_checkpoint_info(ProcessGroup& group, const std::string& path) {
+  std::optional<File> file;
+  const SafetensorsHeader header = read_common_header(group, path, file);
+  CheckpointInfo info;
+  collectively(group, [&] { info = checkpoint_info(path, header.metadata); });
+  return info;
 }
 
 }  // namespace colonnade

@@ -27,7 +27,7 @@ std::uint64_t sum_of_mixtures(const Element* elements, Index count, Index first)
                          std::conditional_t<sizeof(Element) == 4, std::uint32_t, std::uint8_t>>;
   constexpr Index worth_a_team = 1 << 16;
   std::uint64_t sum = 0;
-#pragma omp parallel for simd reduction(+ : sum) if (count >= worth_a_team)
+#pragma omp parallel for reduction(+ : sum) if (count >= worth_a_team)
   for (Index i = 0; i < count; ++i) {
     Bits bits = 0;
     std::memcpy(&bits, elements + i, sizeof bits);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <string_view>
 #include <utility>
 
@@ -52,12 +53,19 @@ void gather_rows(const Stored* samples, std::span<const Index> rows, MatrixView 
   gather(whole_lines, to.rows - whole_lines);
 }
 
-/// Of eight bytes at a time, which is as many times faster, and the rest one by one.
+/// Of eight bytes at a time, which is as many times faster; the last are filled up with zeros.
 std::uint64_t checksum_of_bytes(std::span<const std::uint8_t> bytes) {
-  const std::size_t whole = bytes.size() / sizeof(double);
-  const auto* const chars = reinterpret_cast<const char*>(bytes.data());
-  const std::string_view rest(chars + whole * sizeof(double), bytes.size() % sizeof(double));
-  return checksum({reinterpret_cast<const double*>(chars), whole}) + checksum(rest);
+  std::array<double, 512> words;  // NOLINT: written before it is read
+  std::uint64_t sum = checksum(std::to_string(bytes.size()));
+  for (std::size_t done = 0; done < bytes.size(); done += sizeof words) {
+    const auto part = bytes.subspan(done, std::min(sizeof words, bytes.size() - done));
+    if (part.size() < sizeof words) words.fill(0);
+    std::memcpy(words.data(), part.data(), part.size());
+    const std::size_t count = (part.size() + sizeof(double) - 1) / sizeof(double);
+    sum += checksum(std::span<const double>(words).first(count),
+                    static_cast<Index>(done / sizeof(double)));
+  }
+  return sum;
 }
 
 /// One number of the parts of a data set and of its shape.

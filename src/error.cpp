@@ -27,8 +27,16 @@ std::string one_line(const std::string& message, const ErrorDetails& details, So
 Error::Error(const std::string& message, const ErrorDetails& details, SourceLine where)
     : std::runtime_error(one_line(message, details, where)) {}
 
-Error Error::agreed(const std::string& text) {
-  return Error(WholeText{}, text, true, true);
+Error Error::of_system(const std::string& message, const ErrorDetails& details, SourceLine where) {
+  Error error(message, details, where);
+  error.is_of_system_ = true;
+  return error;
+}
+
+Error Error::agreed(const std::string& text, bool is_of_system) {
+  Error error(WholeText{}, text, true, true);
+  error.is_of_system_ = is_of_system;
+  return error;
 }
 
 Error Error::of_group(const std::string& text, bool speaks) {

@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 [[noreturn]] void throw_system_error(const std::string& message, const std::string& hint = {},
                                      SourceLine where = SourceLine::here()) {
   const std::string found = system_message();
-  throw Error(message, {.found = found, .hint = hint}, where);
+  throw Error::of_system(message, {.found = found, .hint = hint}, where);
 }
 
 std::string kind_of(mode_t mode) {

@@ -34,7 +34,8 @@ std::string render_detail(const Fingerprint& call) {
 /// More than describe(): all in which two fingerprints may differ.
 std::string describe_wholly(const Fingerprint& call) {
   std::string text = describe(call);
-  if (call.kind == Collective::barrier || call.kind == Collective::split) return text;
+  const bool has_buffer = static_cast<std::size_t>(call.kind) < collective_count;
+  if (call.kind == Collective::barrier || !has_buffer) return text;
   text += " (" + std::to_string(call.count) + " " + std::string(to_string(call.type));
   return text + render_detail(call) + ")";
 }
@@ -82,6 +83,8 @@ std::string_view to_string(Collective kind) {
       return "barrier";
     case Collective::split:
       return "split";
+    case Collective::file:
+      return "writing of a file";
   }
   return "";
 }

@@ -9,16 +9,12 @@ namespace colonnade {
 
 namespace {
 
-std::string describe(MeshShape shape) {
-  return "dp=" + std::to_string(shape.dp) + ",tp=" + std::to_string(shape.tp);
-}
-
 void check_mesh(MeshShape shape, int world_size) {
   const Index ranks = static_cast<Index>(shape.dp) * shape.tp;
   if (shape.dp >= 1 && shape.tp >= 1 && ranks == world_size) return;
   throw Error("the mesh doesn't have all ranks",
               {.wanted = "dp * tp = " + std::to_string(world_size),
-               .found = describe(shape),
+               .found = to_string(shape),
                .hint = "start dp * tp ranks, or give one of the two numbers"});
 }
 
@@ -35,6 +31,10 @@ int position_in_mesh(ProcessGroup& world, MeshShape shape) {
 }
 
 }  // namespace
+
+std::string to_string(MeshShape shape) {
+  return "dp=" + std::to_string(shape.dp) + ",tp=" + std::to_string(shape.tp);
+}
 
 MeshShape parse_mesh(std::string_view text, int world_size) {
   const auto refuse = [&](const std::string& hint) {

@@ -1,9 +1,11 @@
 #include "colonnade/model_file.hpp"
 
+#include <optional>
 #include <vector>
 
 #include "colonnade/checkpoint.hpp"
 #include "colonnade/safetensors.hpp"
+#include "common_header.hpp"
 #include "model_slices.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
@@ -37,10 +39,8 @@ void load_parameters(Mesh& mesh, Mlp& model, const std::string& path) {
   for (Parameter* parameter : model.parameters()) {
     slices.push_back(slice_of(*parameter, parameter->value.data()));
   }
-  bool has_moments = false;
-  collectively(mesh.world(), [&] {
-    has_moments = is_checkpoint(read_safetensors_header(File::open(path)).metadata);
-  });
+  std::optional<File> file;
+  const bool has_moments = is_checkpoint(read_common_header(mesh.world(), path, file).metadata);
   load_safetensors(mesh.world(), path, slices,
                    has_moments ? OtherTensors::ignore : OtherTensors::refuse);
 }

@@ -55,31 +55,28 @@ class MpiFile final : public SharedFile {
   }
   MpiFile(const MpiFile&) = delete;
   MpiFile& operator=(const MpiFile&) = delete;
-  ~MpiFile() override {
-    if (file_ != MPI_FILE_NULL) MPI_File_close(&file_);
-  }
+  // Without close() this rank alone is leaving, and to close is collective: the job will end.
+  ~MpiFile() override = default;
 
-  // A rank that failed goes on: its peers may be waiting for it in the exchange.
+  // A rank that failed goes on, with nothing to write if need be: its peers may wait for it in the
+  // exchange.
   void write(std::span<const FilePart> parts) override {
     if (file_ == MPI_FILE_NULL) return;  // on all ranks: they open together or not at all
-    lengths_.clear();
-    offsets_.clear();
-    addresses_.clear();
-    for (const FilePart& part : parts) add(part);
-    const std::uint64_t first = parts.empty() ? 0 : parts.front().offset;
-    for (MPI_Aint& offset : offsets_) offset -= static_cast<MPI_Aint>(first);
-
     Type in_file, in_memory;
-    const bool scattered = lengths_.size() > 1;
-    if (scattered) {
-      in_file.make(lengths_, offsets_);
-      in_memory.make(lengths_, addresses_);
+    try {
+      describe(parts, in_file, in_memory);
+    } catch (...) {
+      if (!failure_) failure_ = std::current_exception();
+      parts = {};
+      lengths_.clear();
     }
-    attempt(MPI_File_set_view(file_, static_cast<MPI_Offset>(first), MPI_BYTE,
-                              scattered ? in_file.get() : MPI_BYTE, "native", MPI_INFO_NULL),
-            "MPI_File_set_view");
-    const void* const bytes = parts.empty() ? nullptr : parts.front().bytes.data();
-    const int count = lengths_.empty() ? 0 : lengths_.front();
+    const bool scattered = lengths_.size() > 1;
+    attempt(
+        MPI_File_set_view(file_, static_cast<MPI_Offset>(parts.empty() ? 0 : parts[0].offset),
+                          MPI_BYTE, scattered ? in_file.get() : MPI_BYTE, "native", MPI_INFO_NULL),
+        "MPI_File_set_view");
+    const void* const bytes = parts.empty() ? nullptr : parts[0].bytes.data();
+    const int count = lengths_.empty() ? 0 : lengths_[0];
     attempt(scattered ? MPI_File_write_all(file_, MPI_BOTTOM, 1, in_memory.get(), MPI_STATUS_IGNORE)
                       : MPI_File_write_all(file_, bytes, count, MPI_BYTE, MPI_STATUS_IGNORE),
             "MPI_File_write_all");
@@ -95,6 +92,18 @@ class MpiFile final : public SharedFile {
   }
 
  private:
+  /// Offsets in the file count from the first part's.
+  void describe(std::span<const FilePart> parts, Type& in_file, Type& in_memory) {
+    lengths_.clear();
+    offsets_.clear();
+    addresses_.clear();
+    for (const FilePart& part : parts) add(part);
+    if (lengths_.size() < 2) return;
+    for (MPI_Aint& offset : offsets_) offset -= static_cast<MPI_Aint>(parts[0].offset);
+    in_file.make(lengths_, offsets_);
+    in_memory.make(lengths_, addresses_);
+  }
+
   // MPI counts the bytes of a block with an int.
   void add(const FilePart& part) {
     constexpr std::size_t longest = 1 << 30;

@@ -254,6 +254,41 @@ ProcessGroup ProcessGroup::split_by_node() {
   return split_off("node", [&] { return transport_->split_by_node(); });
 }
 
+namespace {
+
+/// A shared file whose calls the watchdog sees.
+class WatchedFile final : public SharedFile {
+ public:
+  WatchedFile(std::unique_ptr<SharedFile> file, std::shared_ptr<Place> place,
+              const Fingerprint& call)
+      : file_(std::move(file)), place_(std::move(place)), call_(call) {}
+
+  void write(std::span<const FilePart> parts) override {
+    const Inside inside(place_.get(), Whereabouts::inside, call_, std::chrono::steady_clock::now());
+    file_->write(parts);
+  }
+  void close() override {
+    const Inside inside(place_.get(), Whereabouts::inside, call_, std::chrono::steady_clock::now());
+    file_->close();
+  }
+
+ private:
+  std::unique_ptr<SharedFile> file_;
+  std::shared_ptr<Place> place_;
+  Fingerprint call_;
+};
+
+}  // namespace
+
+std::unique_ptr<SharedFile> ProcessGroup::open_shared(const std::string& path) {
+  const Fingerprint call = next_call(Collective::file, 0, DataType::byte, 0);
+  const Inside inside(place_.get(), Whereabouts::inside, call, std::chrono::steady_clock::now());
+  transport_->announce(call);
+  std::unique_ptr<SharedFile> file = transport_->open_shared(path);
+  if (place_ == nullptr) return file;
+  return std::make_unique<WatchedFile>(std::move(file), place_, call);
+}
+
 void ProcessGroup::watch(std::shared_ptr<Place> place) {
   transport_->compare_announcements();
   place_ = std::move(place);
@@ -283,9 +318,6 @@ Traffic ProcessGroup::traffic(int account, Collective kind) const {
   return accounts_[static_cast<std::size_t>(account)].traffic[static_cast<std::size_t>(kind)];
 }
 
-namespace {
-
-/// Gives every rank the text of `speaker`, whatever its length.
 void broadcast_text(ProcessGroup& group, std::string& text, int speaker) {
   std::int64_t length = static_cast<std::int64_t>(text.size());
   group.broadcast(std::span(&length, 1), speaker);
@@ -293,26 +325,40 @@ void broadcast_text(ProcessGroup& group, std::string& text, int speaker) {
   group.broadcast(std::span(text.data(), text.size()), speaker);
 }
 
+namespace {
+
+/// What a rank's part of collectively() came to.
+struct Outcome {
+  bool failed = false;
+  bool is_of_system = false;
+  std::string text;
+};
+
+Outcome outcome_of(const std::function<void()>& work) {
+  try {
+    work();
+    return {};
+  } catch (const std::bad_alloc&) {
+    const Error error("not enough memory", {.hint = "use more nodes or less data, width or batch"});
+    return {true, true, error.what()};
+  } catch (const Error& error) {
+    return {true, error.is_of_system(), error.what()};
+  } catch (const std::exception& error) {
+    return {true, false, error.what()};
+  }
+}
+
 }  // namespace
 
 void collectively(ProcessGroup& group, const std::function<void()>& work) {
-  std::string text;
-  bool failed = false;
-  try {
-    work();
-  } catch (const std::bad_alloc&) {
-    failed = true;
-    text =
-        Error("not enough memory", {.hint = "use more nodes or less data, width or batch"}).what();
-  } catch (const std::exception& error) {
-    failed = true;
-    text = error.what();
-  }
-  const std::int64_t none = group.size();
-  const std::int64_t first = group.all_reduce(failed ? group.rank() : none, Reduction::min);
+  Outcome outcome = outcome_of(work);
+  // The lowest rank that failed, and in the lowest bit whether its error is not the system's.
+  const std::int64_t none = 2 * std::int64_t{group.size()};
+  const std::int64_t own = 2 * std::int64_t{group.rank()} + (outcome.is_of_system ? 0 : 1);
+  const std::int64_t first = group.all_reduce(outcome.failed ? own : none, Reduction::min);
   if (first == none) return;
-  broadcast_text(group, text, static_cast<int>(first));
-  throw Error::agreed(text);
+  broadcast_text(group, outcome.text, static_cast<int>(first / 2));
+  throw Error::agreed(outcome.text, first % 2 == 0);
 }
 
 std::vector<std::string> gather_text(ProcessGroup& group, const std::string& text) {

@@ -92,16 +92,22 @@ std::uint64_t own_checksum(const TensorSlice& slice) {
 std::vector<std::uint64_t> write_slices(ProcessGroup& group, const std::string& path,
                                         std::span<const TensorSlice> slices, const Layout& layout) {
   const std::unique_ptr<SharedFile> file = group.open_shared(path);
-  for (std::size_t i = 0; i < slices.size(); ++i) {
-    file->write(parts_of(slices[i], layout.begins[i]));
-  }
   std::vector<std::uint64_t> sums;
   std::exception_ptr failure;
+  for (std::size_t i = 0; i < slices.size(); ++i) {
+    std::vector<FilePart> parts;
+    try {
+      parts = parts_of(slices[i], layout.begins[i]);
+    } catch (...) {  // the others write with this rank: it goes on with nothing
+      failure = std::current_exception();
+    }
+    file->write(parts);
+  }
   try {
     const BackgroundFlush flush(path);  // the device writes while this rank reads its numbers again
     for (const TensorSlice& slice : slices) sums.push_back(own_checksum(slice));
   } catch (...) {
-    failure = std::current_exception();
+    if (!failure) failure = std::current_exception();
   }
   try {
     file->close();
@@ -138,7 +144,8 @@ void save_safetensors(ProcessGroup& group, const std::string& path,
     replacement.emplace(path);
     replacement->file().allocate(layout.file_bytes);
   });
-  const std::string name = gather_text(group, replacement ? replacement->file().name() : "")[0];
+  std::string name = replacement ? replacement->file().name() : "";
+  broadcast_text(group, name, 0);
   const std::vector<std::uint64_t> sums = write_slices(group, name, slices, layout);
   collectively(group, [&] {
     if (!replacement) return;

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "colonnade/checksum.hpp"
 #include "header_checksum.hpp"
 
 namespace colonnade {
@@ -231,6 +232,7 @@ SafetensorsHeader read_header_text(const ByteSource& source, std::uint64_t lengt
   HeaderReader reader(source.name());
   json::sax_parse(text, &reader);
   SafetensorsHeader header = reader.take();
+  header.checksum = checksum(text);
   const Index data_begin = static_cast<Index>(sizeof length + length);
   check_checksums(source.name(), with_length(text), header);
   check_places(source.name(), header, static_cast<Index>(source.size()) - data_begin);

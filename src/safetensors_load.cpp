@@ -13,6 +13,7 @@
 #include "add_up.hpp"
 #include "colonnade/checksum.hpp"
 #include "colonnade/safetensors.hpp"
+#include "common_header.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
 
@@ -91,8 +92,8 @@ std::uint64_t read_slice(const File& file, const TensorSlice& slice, std::uint64
 
 /// Throws an agreed error if the sums over all ranks of what they read aren't what the file says.
 /// A tensor is counted as often as there are ranks that hold it. Collective.
-void check_checksums(ProcessGroup& group, const std::string& file, const Metadata& metadata,
-                     std::span<const TensorSlice> slices, std::vector<std::uint64_t> sums) {
+void check_tensor_checksums(ProcessGroup& group, const std::string& file, const Metadata& metadata,
+                            std::span<const TensorSlice> slices, std::vector<std::uint64_t> sums) {
   if (!metadata.contains(header_checksum_key)) return;
   const std::vector<std::int64_t> holders = count_holders(group, slices);
   add_up(group, sums);
@@ -113,11 +114,9 @@ void check_checksums(ProcessGroup& group, const std::string& file, const Metadat
 void load_safetensors(ProcessGroup& group, const std::string& path,
                       std::span<const TensorSlice> slices, OtherTensors others) {
   std::optional<File> file;
-  SafetensorsHeader header;
+  const SafetensorsHeader header = read_common_header(group, path, file);
   collectively(group, [&] {
     check_slices(slices);
-    file.emplace(File::open(path));
-    header = read_safetensors_header(*file);
     check_matches(path, header, slices, others);
   });
   std::vector<std::uint64_t> sums;
@@ -129,7 +128,7 @@ void load_safetensors(ProcessGroup& group, const std::string& path,
                                            : read_slice<double>(*file, slice, begin));
     }
   });
-  check_checksums(group, path, header.metadata, slices, std::move(sums));
+  check_tensor_checksums(group, path, header.metadata, slices, std::move(sums));
 }
 
 }  // namespace colonnade::inline COLONNADE_PRECISION

@@ -48,6 +48,7 @@ std::vector<std::vector<std::int64_t>> gather(ProcessGroup& group, int world_ran
 /// `the copy of layers.1.bias on rank 3 is not that of ranks 0, 1 and 2`, or "".
 std::string difference(const std::string& name, const std::vector<std::int64_t>& sums,
                        const std::vector<std::int64_t>& world_ranks) {
+  if (std::count(sums.begin(), sums.end(), sums[0]) == static_cast<Index>(sums.size())) return "";
   const auto count = [&](std::int64_t sum) { return std::count(sums.begin(), sums.end(), sum); };
   const std::int64_t most =
       *std::max_element(sums.begin(), sums.end(),
@@ -56,7 +57,6 @@ std::string difference(const std::string& name, const std::vector<std::int64_t>&
   for (std::size_t i = 0; i < sums.size(); ++i) {
     (sums[i] == most ? same : others).push_back(world_ranks[i]);
   }
-  if (others.empty()) return "";
   return "the copy of " + name + " on " + render_ranks(others) + " is not that of " +
          render_ranks(same);
 }

@@ -86,7 +86,8 @@ std::vector<std::vector<std::int64_t>> gather_boxes(ProcessGroup& group,
   std::vector<std::int64_t> own;
   std::string names;
   for (const TensorSlice& slice : slices) {
-    names += in_quotes(slice.name) + shape_text(slice.shape);
+    names += slice.name + '\0';
+    for (const Index size : slice.shape) names += std::to_string(size) + ' ';
     for (const Box& box : boxes_of(slice)) {
       for (const Range range : box) own.insert(own.end(), {range.begin, range.end});
     }

@@ -151,8 +151,9 @@ StepResult TrainingStep::finish(double factor, bool stop) {
 
 // The votes and the losses have come from the copies; this sum is over the ranks that share one, so
 // that after it all ranks of the mesh know. That a loss is not finite travels too: a number that is
-// wrong in the memory of one rank alone must not part the ranks. It runs along the tree, because
-// each copy has a group of its own for it, and the norm scales the update of all copies alike.
+// wrong in the memory of one rank of a copy must not part that copy. It runs along the tree,
+// because each copy has a group of its own for it, and the norm scales the update of all copies
+// alike.
 void TrainingStep::share(StepResult& result, double votes, bool& loss_is_finite) {
   const std::size_t tensors = squares_.size() - 2;
   sum_squares();

@@ -37,8 +37,8 @@ bool is_checkpoint(const Metadata& metadata);
 /// call it.
 CheckpointInfo checkpoint_info(const std::string& file, const Metadata& metadata);
 
-/// Of a file. Reads its header only.
-CheckpointInfo read_checkpoint_info(const std::string& path);
+/// Of a file, on all ranks the same. Reads its header only. Collective.
+CheckpointInfo read_checkpoint_info(ProcessGroup& group, const std::string& path);
 
 inline namespace COLONNADE_PRECISION {
 

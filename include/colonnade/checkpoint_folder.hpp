@@ -12,9 +12,9 @@ namespace colonnade {
 class CheckpointFolder {
  public:
   /// Makes the folder if there is none, and removes what a run left there that was killed while
-  /// saving. Throws if another run holds it, on this machine or on any that shares the file
-  /// system and its locks, and goes on doing so for `patience`: a run that was killed may take a
-  /// moment to be gone.
+  /// saving. Throws if another run holds it, as the file system's locks tell, and goes on doing so
+  /// for `patience`: a run that was killed may take a moment to be gone. Without such locks nothing
+  /// is removed, for another run may be at it.
   explicit CheckpointFolder(const std::string& path,
                             std::chrono::milliseconds patience = std::chrono::seconds(5));
   CheckpointFolder(CheckpointFolder&& other) noexcept;

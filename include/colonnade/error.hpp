@@ -32,10 +32,15 @@ class Error : public std::runtime_error {
   explicit Error(const std::string& message, const ErrorDetails& details = {},
                  SourceLine where = SourceLine::here());
 
+  /// The same, where not what was given but the machine is the cause: a file that can't be opened
+  /// or read, no memory. Another try, or another node, may do.
+  static Error of_system(const std::string& message, const ErrorDetails& details = {},
+                         SourceLine where = SourceLine::here());
+
   /// The same error as all ranks of a group throw it once they have agreed on it: the text of the
   /// rank that found it, so that one rank may print it and all may end in order. See
   /// collectively().
-  static Error agreed(const std::string& text);
+  static Error agreed(const std::string& text, bool is_of_system = false);
 
   /// The same error as all ranks of one group throw it, which know nothing of the rest of the job.
   /// `speaks` on the one of them that is to report it.
@@ -45,6 +50,8 @@ class Error : public std::runtime_error {
   /// and the others may be waiting in a collective.
   bool is_agreed() const { return agreed_; }
 
+  bool is_of_system() const { return is_of_system_; }
+
   /// False when another rank of a group reports this same error and ends the job.
   bool speaks() const { return speaks_; }
 
@@ -52,6 +59,7 @@ class Error : public std::runtime_error {
   struct WholeText {};
   Error(WholeText, const std::string& text, bool agreed, bool speaks)
       : std::runtime_error(text), agreed_(agreed), speaks_(speaks) {}
+  bool is_of_system_ = false;
   bool agreed_ = false;
   bool speaks_ = true;
 };

@@ -145,7 +145,8 @@ auto with_memory_for(const std::string& what, std::uint64_t bytes, Allocate&& al
   } catch (const std::bad_alloc&) {
   } catch (const std::length_error&) {
   }
-  throw Error("not enough memory for " + what, {.wanted = std::to_string(bytes) + " bytes"});
+  throw Error::of_system("not enough memory for " + what,
+                         {.wanted = std::to_string(bytes) + " bytes"});
 }
 
 }  // namespace colonnade

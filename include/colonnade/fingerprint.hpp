@@ -24,6 +24,7 @@ enum class Collective : std::uint8_t {
   broadcast,
   barrier,
   split,  // makes a group, and is no traffic
+  file,   // opens a file for all ranks, writes it, closes it; no traffic either
 };
 /// How many of them, from the first, are counted as traffic.
 inline constexpr std::size_t collective_count = 5;

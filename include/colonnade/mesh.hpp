@@ -6,6 +6,7 @@
 //   dp_rank 1             4   5   6   7      another copy, which sees other samples
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -18,6 +19,9 @@ struct MeshShape {
   int tp = 1;  // ranks that share one copy
   bool operator==(const MeshShape&) const = default;
 };
+
+/// "dp=2,tp=4", as parse_mesh reads it.
+std::string to_string(MeshShape shape);
 
 /// "dp=2,tp=4" in either order; "tp=4" or "dp=2", where the other is what the ranks leave; "" for
 /// tensor parallelism alone. Throws for anything else, and unless the mesh has all ranks.

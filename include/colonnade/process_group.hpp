@@ -145,9 +145,7 @@ class ProcessGroup {
   void watch(std::shared_ptr<Place> place);
 
   /// A file that is there, for all ranks to write their parts of. Collective, and not counted.
-  std::unique_ptr<SharedFile> open_shared(const std::string& path) {
-    return transport_->open_shared(path);
-  }
+  std::unique_ptr<SharedFile> open_shared(const std::string& path);
 
   const Traffic& traffic(Collective kind) const { return traffic_[static_cast<std::size_t>(kind)]; }
   Traffic total_traffic() const;
@@ -235,6 +233,9 @@ class [[nodiscard]] AccountScope {
 /// if it threw on any, every rank throws the error of the lowest of these ranks, as an agreed one.
 /// So bad input on one rank ends all ranks alike and leaves none of them waiting.
 void collectively(ProcessGroup& group, const std::function<void()>& work);
+
+/// Gives every rank the text of `speaker`, whatever its length. Collective.
+void broadcast_text(ProcessGroup& group, std::string& text, int speaker);
 
 /// The text of every rank, in rank order, on every rank. Collective.
 std::vector<std::string> gather_text(ProcessGroup& group, const std::string& text);

@@ -36,6 +36,7 @@ inline constexpr const char* tensor_checksum_prefix = "colonnade.checksum.";
 struct SafetensorsHeader {
   std::map<std::string, StoredTensor> tensors;  // by name
   Metadata metadata;
+  std::uint64_t checksum = 0;  // of its text, whatever it says of itself
 };
 
 /// Reads and checks a header. Throws unless it is JSON of just that form, no name occurs twice, the

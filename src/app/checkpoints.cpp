@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -44,6 +45,7 @@ std::optional<Position> Checkpoints::resume(const std::function<TrainingJob&()>&
     return std::nullopt;
   }
   if (options_->resume == "auto") return resume_newest(make_job);
+  check_own_folder();
   const CheckpointInfo info = load(make_job(), options_->resume);
   say(*world_, "resumed from " + options_->resume + ": " + describe(info.position));
   return info.position;
@@ -60,7 +62,8 @@ std::optional<Position> Checkpoints::resume_newest(const std::function<TrainingJ
     } catch (const NotResumable&) {
       throw;
     } catch (const Error& error) {
-      if (!error.is_agreed()) throw;
+      // What the machine can't read now may be whole: nothing is given up for it.
+      if (!error.is_agreed() || error.is_of_system()) throw;
       say(*world_, std::string("cannot resume from the newest checkpoint: ") + error.what());
       collectively(*world_, [&] {
         if (folder_) folder_->set_aside(path);
@@ -73,6 +76,19 @@ std::optional<Position> Checkpoints::resume_newest(const std::function<TrainingJ
   return std::nullopt;
 }
 
+/// Going back to an older checkpoint forgets those after it: these must be the same run's.
+void Checkpoints::check_own_folder() {
+  collectively(*world_, [&] {
+    if (!folder_ || folder_->newest_first().empty()) return;
+    namespace fs = std::filesystem;
+    std::error_code ignored;
+    const fs::path place = fs::absolute(options_->resume, ignored).parent_path();
+    if (fs::equivalent(place, options_->folder, ignored)) return;
+    throw Error(options_->folder + " holds checkpoints of another run than " + options_->resume,
+                {.hint = "choose another folder"});
+  });
+}
+
 /// A new run among the checkpoints of another would replace them.
 void Checkpoints::check_new_run() {
   collectively(*world_, [&] {
@@ -83,8 +99,7 @@ void Checkpoints::check_new_run() {
 }
 
 CheckpointInfo Checkpoints::load(TrainingJob& job, const std::string& path) {
-  CheckpointInfo info;
-  collectively(*world_, [&] { info = read_checkpoint_info(path); });
+  const CheckpointInfo info = read_checkpoint_info(*world_, path);
   for (const std::string& line :
        check_resumable(path, info, {configuration_, data_, job.mesh().shape(), exact_})) {
     say(*world_, line);
@@ -93,12 +108,13 @@ CheckpointInfo Checkpoints::load(TrainingJob& job, const std::string& path) {
 }
 
 std::vector<std::string> Checkpoints::newest_first() {
-  std::string lines;
+  std::string lines;  // rank 0's
   collectively(*world_, [&] {
     if (!folder_) return;
     for (const std::string& path : folder_->newest_first()) lines += path + '\n';
   });
-  std::istringstream text(gather_text(*world_, lines)[0]);
+  broadcast_text(*world_, lines, 0);
+  std::istringstream text(lines);
   std::vector<std::string> paths;
   for (std::string path; std::getline(text, path);) paths.push_back(path);
   return paths;
@@ -115,17 +131,25 @@ std::string Checkpoints::save_now(TrainingJob& job, const Position& position) {
   if (options_->folder.empty() || saved_step_ == position.step) return saved_path_;
   std::string path;
   if (folder_) path = folder_->path_of(position.step);
-  path = gather_text(*world_, path)[0];
+  broadcast_text(*world_, path, 0);
   save_checkpoint(job, path,
                   {.position = position,
                    .data = data_,
                    .options = {configuration_.begin(), configuration_.end()}});
-  collectively(*world_, [&] {
-    if (folder_) folder_->keep(position.step, options_->keep > 0 ? options_->keep : default_keep);
-  });
+  remove_old(position.step);
   saved_step_ = position.step;
   saved_path_ = path;
   return path;
+}
+
+/// The new one is safe, whether old ones can be removed or not.
+void Checkpoints::remove_old(std::int64_t step) {
+  if (!folder_) return;
+  try {
+    folder_->keep(step, options_->keep > 0 ? options_->keep : default_keep);
+  } catch (const Error& error) {
+    std::printf("older checkpoints stay: %s\n", error.what());
+  }
 }
 
 void Checkpoints::save_before_error(TrainingJob& job, const Position& position) {

@@ -38,8 +38,10 @@ class Checkpoints {
  private:
   CheckpointInfo load(TrainingJob& job, const std::string& path);
   std::optional<Position> resume_newest(const std::function<TrainingJob&()>& make_job);
+  void check_own_folder();
   void check_new_run();
   std::vector<std::string> newest_first();
+  void remove_old(std::int64_t step);
 
   ProcessGroup* world_;
   const CheckpointOptions* options_;

@@ -40,10 +40,6 @@ std::string value_or_none(const std::map<std::string, std::string>& options,
   throw NotResumable(Error::agreed(error.what()));
 }
 
-std::string mesh_text(MeshShape mesh) {
-  return "dp=" + std::to_string(mesh.dp) + ",tp=" + std::to_string(mesh.tp);
-}
-
 }  // namespace
 
 std::vector<std::string> check_resumable(const std::string& path, const CheckpointInfo& info,
@@ -71,7 +67,7 @@ std::vector<std::string> check_resumable(const std::string& path, const Checkpoi
     refuse(path, "data set", "the digest " + in_quotes(info.data), in_quotes(run.data));
   }
   if (!(info.mesh == run.mesh)) {
-    lines.push_back("the mesh was " + mesh_text(info.mesh) + " and is now " + mesh_text(run.mesh));
+    lines.push_back("the mesh was " + to_string(info.mesh) + " and is now " + to_string(run.mesh));
   }
   if (!same_bits) {
     lines.push_back("the last bits will differ from those of a run that never stopped" +

@@ -39,7 +39,8 @@ RunLog::RunLog(const std::string& path, const Position& start) : path_(path) {
   if (goes_on && std::filesystem::exists(path)) {
     std::filesystem::resize_file(path, bytes_before(path, start), failed);
   }
-  if (!failed) file_.open(path, goes_on ? std::ios::app : std::ios::trunc);
+  if (failed) throw Error("--log " + path + " cannot be written", {.found = failed.message()});
+  file_.open(path, goes_on ? std::ios::app : std::ios::trunc);
   if (!file_) throw Error("--log " + path + " cannot be written", {.found = system_message()});
 }
 

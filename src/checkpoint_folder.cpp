@@ -52,7 +52,9 @@ std::vector<std::pair<std::int64_t, std::string>> list(const std::string& folder
   for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end;
        entry.increment(failed)) {
     const auto steps = steps_of(entry->path().filename().string());
-    if (steps) found.emplace_back(*steps, entry->path().string());
+    std::error_code ignored;
+    if (steps && entry->is_regular_file(ignored))
+      found.emplace_back(*steps, entry->path().string());
   }
   if (failed) throw Error("cannot read the folder " + folder, {.found = failed.message()});
   std::sort(found.rbegin(), found.rend());
@@ -94,6 +96,13 @@ int lock_folder(const std::string& folder, std::chrono::milliseconds patience) {
 }
 
 }  // namespace
+
+bool is_place_of_checkpoint(const std::string& path, const std::string& folder) {
+  std::error_code ignored;
+  const fs::path place = fs::absolute(path, ignored);
+  return fs::equivalent(place.parent_path(), folder, ignored) &&
+         steps_of(place.filename().string()).has_value();
+}
 
 CheckpointFolder::CheckpointFolder(const std::string& path, std::chrono::milliseconds patience)
     : path_(path) {

@@ -76,6 +76,8 @@ Metadata metadata_of(const CheckpointInfo& info) {
                        {"colonnade.batch", std::to_string(info.position.batch)},
                        {"colonnade.updates", std::to_string(info.updates)},
                        {"colonnade.mesh", to_string(info.mesh)},
+                       {"colonnade.build", info.arithmetic.build},
+                       {"colonnade.ranks", info.arithmetic.ranks},
                        {"colonnade.data", info.data}};
   for (const auto& [name, value] : info.options) metadata[option_prefix + name] = value;
   return metadata;
@@ -105,8 +107,14 @@ CheckpointInfo checkpoint_info(const std::string& file, const Metadata& metadata
       .updates = read.number("updates", 0),
       .mesh = read.mesh(),
       .data = read.text("data"),
+      .arithmetic = {read.text("build"), read.text("ranks")},
       .scalar = read.text("scalar"),
       .version = read.text("version")};
+  if (info.updates > info.position.step) {
+    throw Error(file + " is no checkpoint that can be read: colonnade.updates",
+                {.wanted = "at most its " + std::to_string(info.position.step) + " steps",
+                 .found = std::to_string(info.updates)});
+  }
   const std::string prefix = option_prefix;
   for (const auto& [key, value] : metadata) {
     if (key.starts_with(prefix)) info.options.emplace(key.substr(prefix.size()), value);

@@ -228,11 +228,15 @@ void check_writable(const std::string& path) {
   const FileReplacement probe(path);
 }
 
-std::string in_quotes(std::string_view text) {
+std::string printable(std::string_view text) {
   constexpr std::size_t longest = 80;
-  std::string shown = "'";
+  std::string shown;
   for (const char c : text.substr(0, longest)) shown += c >= ' ' && c <= '~' ? c : '?';
-  return shown + (text.size() > longest ? "...'" : "'");
+  return shown + (text.size() > longest ? "..." : "");
+}
+
+std::string in_quotes(std::string_view text) {
+  return "'" + printable(text) + "'";
 }
 
 }  // namespace colonnade

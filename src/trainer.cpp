@@ -82,7 +82,11 @@ Evaluation evaluate(TrainingJob& job, const Dataset& data, Index batch, Index ac
       dp.all_reduce(tree_sum(sums), Reduction::sum, exact ? SumOrder::tree : SumOrder::any);
   Evaluation result;
   result.loss = loss.mean(sum, data.samples());
-  require_finite(result.loss, "test loss");
+  if (!std::isfinite(result.loss)) {
+    const Error error("the test loss is no longer finite",
+                      {.found = std::to_string(result.loss), .hint = "try a smaller --lr"});
+    throw NonFinite("test loss", error.what());
+  }
   if (data.has_classes()) {
     result.accuracy =
         static_cast<double>(dp.all_reduce(right)) / static_cast<double>(data.samples());
@@ -155,7 +159,7 @@ RunEnd Trainer::run() {
       const auto all = std::span<const Index>(order);
       const auto rows = all.subspan(static_cast<std::size_t>(position_.batch * options_.batch));
       on_step(step(rows.first(std::min(rows.size(), static_cast<std::size_t>(options_.batch)))));
-      if (stopped_) return RunEnd::stopped;
+      if (stopped_ && position_.step < total_steps()) return RunEnd::stopped;
     }
     end_epoch();
   }

@@ -92,12 +92,14 @@ def schedule_factor(options, step, steps):
     return 1 - done if options.schedule == "linear" else (1 + math.cos(math.pi * done)) / 2
 
 
-def sent_bytes(ranks, rows):
-    """A step's, of rank 0: its columns of each layer to every other rank, and of each gradient
-    passed down a layer the other ranks' columns to them."""
+def sent_bytes(ranks, rows, tensors):
+    """A step's, of rank 0: its columns of each layer to every other rank, of each gradient passed
+    down a layer the other ranks' columns to them, and, summed over all ranks, the square of each
+    tensor's gradient, the votes to stop and the losses that aren't finite."""
     own = [-(-width // ranks) for width in WIDTHS]
     passed_down = sum(WIDTHS[1:-1]) - sum(own[1:-1])
-    return 8 * rows * ((ranks - 1) * sum(own[1:]) + passed_down)
+    norm = 2 * 8 * (tensors + 2) * (ranks - 1) // ranks
+    return 8 * rows * ((ranks - 1) * sum(own[1:]) + passed_down) + norm
 
 
 def compare_matrices(run, folder, options, as_given):
@@ -147,7 +149,8 @@ def compare_matrices(run, folder, options, as_given):
             assert norm > options.clip, "clipping would not show"
         close(at + "learning rate", line["lr"], lr)
         if options.plain:
-            close(at + "bytes", line["comm_bytes"], sent_bytes(options.ranks, len(y)), 0)
+            close(at + "bytes", line["comm_bytes"], sent_bytes(options.ranks, len(y), len(gradients)),
+                  0)
         close(at + "times", line["comm_ms"] + line["compute_ms"], line["step_ms"])
         close(at + "speed", line["samples_per_s"] * line["step_ms"], 1000 * len(y))
     saved, dumped = read_safetensors(folder / "end"), read_safetensors(folder / "gradients")

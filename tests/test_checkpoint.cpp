@@ -193,7 +193,8 @@ TEST_CASE("metadata that no checkpoint has are refused by key") {
                                                                 {"mesh", "dp=01,tp=1"},
                                                                 {"mesh", "dp=,"},
                                                                 {"mesh", "dp=1,tp=2000000000000"},
-                                                                {"mesh", "dp=1,tp=2,tp=3"}};
+                                                                {"mesh", "dp=1,tp=2,tp=3"},
+                                                                {"updates", "8"}};
   for (const auto& [key, value] : bad) {
     Metadata with = good;
     with["colonnade." + key] = value;

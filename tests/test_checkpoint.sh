@@ -321,7 +321,7 @@ for bytes in 0 7 1000 $((size - 1)); do
 done
 for file in "$folder"/step-*.safetensors; do flip "$file" $((size - 9)); done
 prints "where all are damaged, a new run" "^no checkpoint to resume from" \
-  "${on_processes[@]}" train mlp "${images[@]}" --checkpoint "$folder" --every 2 --resume auto --steps 8
+  "${train[@]}" --resume auto --steps 8
 passes "a new run after damaged ones comes to the same" \
   cmp "$folder/step-000000000008.safetensors" "$scratch/right"
 passes "sets all aside" test "$(cd "$folder" && echo ./*.safetensors.damaged | wc -w)" = 3

@@ -15,6 +15,13 @@
 
 namespace colonnade {
 
+/// On what the last bits of a run depend beside its options, as text.
+struct Arithmetic {
+  std::string build = {};  // library, kernels of the processor
+  std::string ranks = {};  // transport, threads; nothing that exact mode depends on
+  bool operator==(const Arithmetic&) const = default;
+};
+
 /// What a checkpoint says beside its tensors.
 struct CheckpointInfo {
   Position position = {};
@@ -22,12 +29,14 @@ struct CheckpointInfo {
   MeshShape mesh = {};       // that saved it; any other may load it
   std::string data = {};     // digest of the data set
   std::map<std::string, std::string> options = {};  // name and value of what was asked for
-  std::string scalar = {};                          // "float" or "double"
-  std::string version = {};                         // of the library that saved it
+  Arithmetic arithmetic = {};
+  std::string scalar = {};   // "float" or "double"
+  std::string version = {};  // of the library that saved it
 };
 
 /// The metadata keys are colonnade.checkpoint (the version of this form, 1), .version, .scalar,
-/// .step, .epoch, .batch, .updates, .mesh, .data, and .option.NAME for each option.
+/// .step, .epoch, .batch, .updates, .mesh, .data,
+/// .build, .ranks, and .option.NAME for each option.
 Metadata metadata_of(const CheckpointInfo& info);
 
 /// Whether the metadata are a checkpoint's.

@@ -8,6 +8,9 @@
 
 namespace colonnade {
 
+/// Whether a run that keeps its checkpoints in `folder` may take this path for one of them.
+bool is_place_of_checkpoint(const std::string& path, const std::string& folder);
+
 /// Holds the folder for this run until the end of its scope. Move-only.
 class CheckpointFolder {
  public:

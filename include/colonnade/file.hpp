@@ -134,7 +134,10 @@ void check_writable(const std::string& path);
 /// would end the process instead of returning a code.
 void check_size_limit(const std::string& path, std::uint64_t bytes);
 
-/// Text from a file as an error may show it: in quotes, on one line, and not too long.
+/// Text from a file as it may be shown: on one line, without control characters, and not too long.
+std::string printable(std::string_view text);
+
+/// The same in quotes, as errors have it.
 std::string in_quotes(std::string_view text);
 
 /// Runs `allocate`; where memory is short, throws an Error that says for what and how much of it.

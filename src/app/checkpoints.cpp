@@ -28,12 +28,13 @@ std::string describe(const Position& position) {
 
 }  // namespace
 
-Checkpoints::Checkpoints(ProcessGroup& world, const TrainOptions& options, std::string data)
+Checkpoints::Checkpoints(ProcessGroup& world, const CheckpointOptions& options,
+                         Configuration configuration, Arithmetic arithmetic, std::string data)
     : world_(&world),
-      options_(&options.checkpoint),
-      data_(std::move(data)),
-      configuration_(describe(options)),
-      exact_(options.parallel.exact) {
+      options_(&options),
+      configuration_(std::move(configuration)),
+      arithmetic_(std::move(arithmetic)),
+      data_(std::move(data)) {
   collectively(world, [&] {
     if (world.rank() == 0 && !options_->folder.empty()) folder_.emplace(options_->folder);
   });
@@ -101,7 +102,7 @@ void Checkpoints::check_new_run() {
 CheckpointInfo Checkpoints::load(TrainingJob& job, const std::string& path) {
   const CheckpointInfo info = read_checkpoint_info(*world_, path);
   for (const std::string& line :
-       check_resumable(path, info, {configuration_, data_, job.mesh().shape(), exact_})) {
+       check_resumable(path, info, {configuration_, data_, job.mesh().shape(), arithmetic_})) {
     say(*world_, line);
   }
   return load_checkpoint(job, path);
@@ -111,12 +112,12 @@ std::vector<std::string> Checkpoints::newest_first() {
   std::string lines;  // rank 0's
   collectively(*world_, [&] {
     if (!folder_) return;
-    for (const std::string& path : folder_->newest_first()) lines += path + '\n';
+    for (const std::string& path : folder_->newest_first()) lines += path + '\0';
   });
   broadcast_text(*world_, lines, 0);
   std::istringstream text(lines);
   std::vector<std::string> paths;
-  for (std::string path; std::getline(text, path);) paths.push_back(path);
+  for (std::string path; std::getline(text, path, '\0');) paths.push_back(path);
   return paths;
 }
 
@@ -135,7 +136,8 @@ std::string Checkpoints::save_now(TrainingJob& job, const Position& position) {
   save_checkpoint(job, path,
                   {.position = position,
                    .data = data_,
-                   .options = {configuration_.begin(), configuration_.end()}});
+                   .options = {configuration_.begin(), configuration_.end()},
+                   .arithmetic = arithmetic_});
   remove_old(position.step);
   saved_step_ = position.step;
   saved_path_ = path;
@@ -156,10 +158,10 @@ void Checkpoints::save_before_error(TrainingJob& job, const Position& position) 
   if (options_->folder.empty()) return;
   try {
     const std::string path = save_now(job, position);
-    say(*world_, "the state before that step is in " + path);
+    say(*world_, "the last good state is in " + path);
   } catch (const Error& error) {
     if (!error.is_agreed()) throw;
-    say(*world_, std::string("the state before that step: ") + error.what());
+    say(*world_, std::string("the last state is not saved: ") + error.what());
   }
 }
 

@@ -16,8 +16,10 @@ namespace colonnade::app {
 
 class Checkpoints {
  public:
-  /// Opens the folder, if one is asked for. `data` is the digest of the data set. Collective.
-  Checkpoints(ProcessGroup& world, const TrainOptions& options, std::string data);
+  /// Opens the folder, if one is asked for. `configuration` has the options with what was chosen
+  /// where they are left out, `data` is the digest of the data set. Collective.
+  Checkpoints(ProcessGroup& world, const CheckpointOptions& options, Configuration configuration,
+              Arithmetic arithmetic, std::string data);
 
   /// Loads the checkpoint that --resume asks for and returns where the run then stands, or nothing
   /// if it begins anew. `make_job` gives a job with nothing loaded, again after a file that turned
@@ -31,8 +33,8 @@ class Checkpoints {
   /// Collective.
   std::string save_now(TrainingJob& job, const Position& position);
 
-  /// The same of the state before a step that had to end the run, and says so; not if that state
-  /// can't be saved, for the error of the step tells more. Collective.
+  /// The same of the state before a number that had to end the run, and says so; not if that state
+  /// can't be saved, for the error of the number tells more. Collective.
   void save_before_error(TrainingJob& job, const Position& position);
 
  private:
@@ -45,9 +47,9 @@ class Checkpoints {
 
   ProcessGroup* world_;
   const CheckpointOptions* options_;
-  std::string data_;
   Configuration configuration_;
-  bool exact_;
+  Arithmetic arithmetic_;
+  std::string data_;
   std::optional<CheckpointFolder> folder_;  // on rank 0
   std::int64_t saved_step_ = -1;
   std::string saved_path_;

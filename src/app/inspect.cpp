@@ -15,21 +15,16 @@ namespace colonnade::app {
 
 namespace {
 
-/// Text from a file as it may be printed.
-std::string plain(const std::string& text) {
-  const std::string quoted = in_quotes(text);
-  return quoted.substr(1, quoted.size() - 2);
-}
-
 void print_checkpoint(const CheckpointInfo& info) {
   std::printf("checkpoint of step %lld: epoch %lld, batch %lld of it is done\n",
               static_cast<long long>(info.position.step),
               static_cast<long long>(info.position.epoch),
               static_cast<long long>(info.position.batch));
-  std::printf("saved by colonnade %s, %s, on a mesh of dp=%d, tp=%d\n", plain(info.version).c_str(),
-              plain(info.scalar).c_str(), info.mesh.dp, info.mesh.tp);
+  std::printf("saved by colonnade %s, %s, on a mesh of dp=%d, tp=%d\n",
+              printable(info.version).c_str(), printable(info.scalar).c_str(), info.mesh.dp,
+              info.mesh.tp);
   for (const auto& [name, value] : info.options) {
-    std::printf("  --%-18s %s\n", plain(name).c_str(), plain(value).c_str());
+    std::printf("  --%-18s %s\n", printable(name).c_str(), printable(value).c_str());
   }
 }
 
@@ -53,7 +48,7 @@ std::pair<std::string, bool> verify(const File& file, const SafetensorsHeader& h
   const auto found = stored_checksum(file, tensor.second);
   if (!found) return {"not for this type", true};
   const bool holds = checksum_text(*found) == stored->second;
-  return {holds ? plain(stored->second) : "damaged", holds};
+  return {holds ? printable(stored->second) : "damaged", holds};
 }
 
 /// Returns the first tensor that is damaged.
@@ -66,8 +61,8 @@ const NamedTensor* print_tensors(const File& file, const SafetensorsHeader& head
   for (const NamedTensor* tensor : in_file_order(header)) {
     const auto [text, holds] = verify(file, header, *tensor);
     if (!holds && damaged == nullptr) damaged = tensor;
-    std::printf("%-*s  %-4s  %-16s %12s  %s\n", name_width, plain(tensor->first).c_str(),
-                plain(tensor->second.dtype).c_str(), shape_text(tensor->second.shape).c_str(),
+    std::printf("%-*s  %-4s  %-16s %12s  %s\n", name_width, printable(tensor->first).c_str(),
+                printable(tensor->second.dtype).c_str(), shape_text(tensor->second.shape).c_str(),
                 render_count(tensor->second.bytes.size()).c_str(), text.c_str());
   }
   return damaged;

@@ -93,11 +93,15 @@ Job resolve_job(MlpOptions model, const LossOptions& loss, const ParallelOptions
   return job;
 }
 
-void check_checkpoint_options(const CheckpointOptions& options) {
+void check_checkpoint_options(const CheckpointOptions& options, bool loads) {
   const bool folder = !options.folder.empty();
   check_goes_with(options.every > 0, "--every", folder, "--checkpoint");
   check_goes_with(options.keep > 0, "--keep", folder, "--checkpoint");
   check_goes_with(options.resume == "auto", "--resume auto", folder, "--checkpoint");
+  if (!options.resume.empty() && options.resume != "auto" && loads) {
+    throw Error("--load doesn't go with --resume " + options.resume,
+                {.hint = "a checkpoint has all parameters"});
+  }
   check_goes_with(options.time_limit > 0, "--time-limit", folder, "--checkpoint");
 }
 

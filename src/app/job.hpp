@@ -15,8 +15,9 @@ namespace colonnade::app {
 Job resolve_job(MlpOptions model, const LossOptions& loss, const ParallelOptions& parallel,
                 double clip, TrainerOptions& trainer, int world_size);
 
-/// Throws, the same on every rank, if options of checkpoints contradict one another.
-void check_checkpoint_options(const CheckpointOptions& options);
+/// Throws, the same on every rank, if options of checkpoints contradict one another. `loads`:
+/// whether --load is given.
+void check_checkpoint_options(const CheckpointOptions& options, bool loads);
 
 /// The micro-batches that this rank makes of a full batch.
 std::vector<Range> full_batch(const Job& job, const TrainerOptions& trainer, int dp_rank);

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "colonnade/checkpoint_folder.hpp"
 #include "colonnade/dataset.hpp"
 #include "colonnade/file.hpp"
 
@@ -60,6 +61,11 @@ void check_outputs(const TrainOptions& options) {
         throw Error(option + " would overwrite the file of " + other_option,
                     {.wanted = "another file", .found = path});
       }
+    }
+    const std::string& folder = options.checkpoint.folder;
+    if (!folder.empty() && is_place_of_checkpoint(path, folder)) {
+      throw Error(option + " has the name of a checkpoint",
+                  {.wanted = "another name in --checkpoint, or another folder", .found = path});
     }
     check_writable(path);
     taken.emplace_back(option, path);

@@ -6,6 +6,8 @@
 #include <set>
 #include <string_view>
 
+#include "colonnade/file.hpp"
+
 namespace colonnade::app {
 
 namespace {
@@ -50,28 +52,40 @@ std::vector<std::string> check_resumable(const std::string& path, const Checkpoi
   for (const auto& [name, value] : info.options) names.insert(name);
   names.erase("mesh");  // as it was asked for; what came of it is compared below
 
+  const bool exact = value_or_none(now, "exact") == "true";
   std::vector<std::string> lines;
-  bool same_bits = run.exact || info.mesh == run.mesh;
+  const bool same_ranks = info.mesh == run.mesh && info.arithmetic.ranks == run.arithmetic.ranks;
+  const auto tell = [&](const std::string& what, const std::string& before,
+                        const std::string& after) {
+    lines.push_back(printable(what) + " was " + printable(before) + " and is now " + after);
+  };
+  bool same_bits = info.arithmetic.build == run.arithmetic.build && (exact || same_ranks);
   for (const std::string& name : names) {
     const std::string before = value_or_none(info.options, name);
     const std::string after = value_or_none(now, name);
     if (before == after) continue;
-    if (contains(fixed, name)) refuse(path, "--" + name, before, after);
-    lines.push_back("--" + name + " was " + before + " and is now " + after);
-    same_bits &= run.exact ? !contains(exact_bits, name) : !contains(fast_bits, name);
+    if (contains(fixed, name)) refuse(path, "--" + name, printable(before), after);
+    tell("--" + name, before, after);
+    same_bits &= exact ? !contains(exact_bits, name) : !contains(fast_bits, name);
   }
   if (info.scalar != scalar_name) {
-    refuse(path, "number type", info.scalar, std::string(scalar_name));
+    refuse(path, "number type", printable(info.scalar), std::string(scalar_name));
   }
   if (info.data != run.data) {
     refuse(path, "data set", "the digest " + in_quotes(info.data), in_quotes(run.data));
   }
-  if (!(info.mesh == run.mesh)) {
-    lines.push_back("the mesh was " + to_string(info.mesh) + " and is now " + to_string(run.mesh));
+  if (!(info.mesh == run.mesh)) tell("the mesh", to_string(info.mesh), to_string(run.mesh));
+  if (info.arithmetic.build != run.arithmetic.build) {
+    tell("the build", info.arithmetic.build, run.arithmetic.build);
+  }
+  if (info.arithmetic.ranks != run.arithmetic.ranks && !exact) {
+    tell("what the ranks are", info.arithmetic.ranks, run.arithmetic.ranks);
   }
   if (!same_bits) {
-    lines.push_back("the last bits will differ from those of a run that never stopped" +
-                    std::string(run.exact ? "" : "; with --exact any mesh has the same"));
+    lines.push_back(
+        "the last bits will differ from those of a run that never stopped" +
+        std::string(
+            exact ? "" : "; with --exact any mesh, transport and number of threads has the same"));
   }
   return lines;
 }

@@ -21,7 +21,7 @@ struct RunIdentity {
   const Configuration& configuration;
   const std::string& data;
   MeshShape mesh;
-  bool exact;
+  const Arithmetic& arithmetic;
 };
 
 /// Throws NotResumable, agreed, if the checkpoint's model, data or batches are others than this

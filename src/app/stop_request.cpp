@@ -50,8 +50,7 @@ std::string name_of(int number) {
 
 }  // namespace
 
-StopRequest::StopRequest(std::chrono::steady_clock::time_point begin, double time_limit)
-    : begin_(begin), time_limit_(time_limit) {
+StopRequest::StopRequest(double time_limit) : time_limit_(time_limit) {
   struct sigaction action {};
   action.sa_handler = note_signal;
   action.sa_flags = SA_RESTART;  // a write or a message that is under way goes on

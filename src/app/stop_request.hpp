@@ -11,9 +11,9 @@ namespace colonnade::app {
 class StopRequest {
  public:
   /// From here to the end of the process, SIGINT, SIGTERM and SIGUSR1 ask for a stop in the place
-  /// of ending the process; a second SIGINT ends it at once. `time_limit` is in seconds from
-  /// `begin` on; 0: none.
-  StopRequest(std::chrono::steady_clock::time_point begin, double time_limit);
+  /// of ending the process; a second SIGINT ends it at once. `time_limit` is in seconds from now
+  /// on; 0: none.
+  explicit StopRequest(double time_limit);
 
   /// Whether this rank was asked, or its time is over.
   bool is_there() const;
@@ -25,7 +25,7 @@ class StopRequest {
  private:
   bool is_late() const;
 
-  std::chrono::steady_clock::time_point begin_;
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
   double time_limit_;
 };
 

@@ -1,6 +1,5 @@
 // `colonnade train mlp`: data, model, checkpoints, loop, files, summary.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <optional>
 #include <string>
@@ -17,8 +16,10 @@
 #include "app/terminal.hpp"
 #include "app/training_data.hpp"
 #include "colonnade/agreement.hpp"
+#include "colonnade/backend.hpp"
 #include "colonnade/model_file.hpp"
 #include "colonnade/sentinel.hpp"
+#include "colonnade/version.hpp"
 
 namespace colonnade::app {
 
@@ -80,9 +81,31 @@ void say_how_to_go_on(ProcessGroup& world, const StopRequest& stop, const Traine
   std::printf("to go on, give the same command with --resume auto\n");
 }
 
-void write_results(TrainingJob& job, const TrainOptions& options) {
+/// The options, with what was chosen where exact mode's are left out.
+Configuration configuration_of(TrainOptions options, const Job& job,
+                               const TrainerOptions& trainer) {
+  if (options.parallel.exact) {
+    options.parallel.shards = job.model.shards;
+    options.parallel.row_blocks = trainer.row_blocks;
+  }
+  return describe(options);
+}
+
+/// What the last bits depend on beside the job. Exact mode depends on the first part alone.
+Arithmetic arithmetic_of(const ProcessGroup& world, const Device& device) {
+  return {backend_description() + ", colonnade " + std::string(version),
+          std::string(world.transport_name()) + ", " + std::to_string(device.threads) +
+              " threads a rank"};
+}
+
+/// A run that was resumed at its end has made no step, and has no gradients.
+void write_results(TrainingJob& job, const TrainOptions& options, bool has_gradients) {
   if (!options.save.empty()) save_parameters(job.mesh(), job.model(), options.save);
   if (options.dump_gradients.empty()) return;
+  if (!has_gradients) {
+    if (job.mesh().world().rank() == 0) std::printf("no step was made: no gradients are written\n");
+    return;
+  }
   job.gather_gradients();
   save_gradients(job.mesh(), job.model(), options.dump_gradients);
 }
@@ -90,14 +113,16 @@ void write_results(TrainingJob& job, const TrainOptions& options) {
 }  // namespace
 
 int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions& options) {
-  const auto begin = std::chrono::steady_clock::now();
+  Companions with;
+  // From here on, so that a signal that comes while data are read is not lost.
+  if (!options.checkpoint.folder.empty()) with.stop.emplace(options.checkpoint.time_limit);
   TrainerOptions trainer_options = options.trainer;
   Job job;
   Data data;
   collectively(world, [&] {
     job = resolve_job(options.model, options.loss, options.parallel, options.clip, trainer_options,
                       world.size());
-    check_checkpoint_options(options.checkpoint);
+    check_checkpoint_options(options.checkpoint, !options.load.empty());
     // Refuses what can't be cut, before anything is printed.
     predict_memory(job, 0, 0, full_batch(job, trainer_options, 0));
   });
@@ -116,10 +141,14 @@ int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions&
     batches.batch = std::min(batches.batch, data.train->samples());
     check_memory(predict_memory(job, 0, 0, full_batch(job, batches, 0)).total(), device);
     training.emplace(mesh, job, options.adamw);
-    if (world.rank() == 0) check_outputs(options);
   });
   check_agreement(world, facts_of(data));
-  Checkpoints checkpoints(world, options, data.train_digest);
+  Checkpoints checkpoints(world, options.checkpoint,
+                          configuration_of(options, job, trainer_options),
+                          arithmetic_of(world, device), digest_of(data));
+  collectively(world, [&] {  // the folder of checkpoints is there now, and may hold outputs too
+    if (world.rank() == 0) check_outputs(options);
+  });
   const std::optional<Position> resumed = checkpoints.resume([&]() -> TrainingJob& {
     training.reset();  // the memory of one job is enough
     return training.emplace(mesh, job, options.adamw);
@@ -131,7 +160,6 @@ int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions&
     if (resumed) trainer.set_position(*resumed);
   });
   const Position start = trainer.position();
-  Companions with;
   collectively(world, [&] {  // last of all: the log is the one output that starts anew at once
     if (world.rank() == 0 && !options.log.empty()) with.log.emplace(options.log, start);
   });
@@ -146,7 +174,6 @@ int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions&
   if (options.ledger) with.ledger.emplace(mesh, job);
   if (options.sentinel > 0) with.sentinel.emplace(*training);
   with.sentinel_steps = options.sentinel;
-  if (!options.checkpoint.folder.empty()) with.stop.emplace(begin, options.checkpoint.time_limit);
 
   Totals totals;
   const RunEnd end = train(*training, trainer, checkpoints, with, totals);
@@ -156,7 +183,7 @@ int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions&
     say_how_to_go_on(world, *with.stop, trainer, saved);
     return 0;
   }
-  write_results(*training, options);
+  write_results(*training, options, totals.samples > 0);
   print_summary(world, training->model(), totals);
   return 0;
 }

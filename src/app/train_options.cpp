@@ -77,7 +77,8 @@ void add_checkpoint_options(CLI::App& command, CheckpointOptions& checkpoint) {
   command
       .add_option("--checkpoint", checkpoint.folder,
                   "folder for checkpoints: all that --resume needs to go on")
-      ->type_name("DIR");
+      ->type_name("DIR")
+      ->check(not_empty("the path of a folder"));
   command
       .add_option("--every", checkpoint.every,
                   "steps from one checkpoint to the next (default: an epoch)")
@@ -89,7 +90,8 @@ void add_checkpoint_options(CLI::App& command, CheckpointOptions& checkpoint) {
   command
       .add_option("--resume", checkpoint.resume,
                   "go on from a checkpoint; auto: the newest in --checkpoint, or begin anew")
-      ->type_name("auto|FILE");
+      ->type_name("auto|FILE")
+      ->check(not_empty("auto or the path of a checkpoint"));
   command
       .add_option_function<std::string>(
           "--time-limit",

@@ -58,4 +58,8 @@ Data load_data(const TrainOptions& options) {
   return data;
 }
 
+std::string digest_of(const Data& data) {
+  return data.train_digest + (data.test ? "-" + data.test_digest : "");
+}
+
 }  // namespace colonnade::app

@@ -18,6 +18,9 @@ struct Data {
   std::string test_digest;
 };
 
+/// One text for all samples, those to test included.
+std::string digest_of(const Data& data);
+
 /// What all ranks must have alike, wherever each has read it.
 std::vector<Fact> facts_of(const Data& data);
 

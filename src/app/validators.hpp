@@ -112,6 +112,12 @@ inline CLI::Validator duration() {
       "");
 }
 
+/// What is not given must be left out: an empty text is a shell's variable that was not set.
+inline CLI::Validator not_empty(const std::string& wanted) {
+  return CLI::Validator(
+      [=](std::string& text) { return text.empty() ? refusal(wanted, text) : std::string(); }, "");
+}
+
 /// `a, b or c`
 inline std::string alternatives(const std::vector<std::string>& names) {
   std::string text;

@@ -109,7 +109,12 @@ void prepare_backend(char** argv) {
   const bool binding = leave_binding_to_us();
   // Both libraries read their variables when they are loaded. Where the program can't be started
   // again it runs on, slower.
-  if (kernels || binding) execv("/proc/self/exe", argv);
+  if (!kernels && !binding) return;
+  // By its own path, for the process is named after it.
+  std::array<char, 4096> path{};
+  const ssize_t length = readlink("/proc/self/exe", path.data(), path.size() - 1);
+  if (length > 0) execv(path.data(), argv);
+  execv("/proc/self/exe", argv);
 }
 
 }  // namespace colonnade

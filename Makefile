@@ -26,6 +26,7 @@ endif
 # looked for lies between threads.
 TEST_RANKS = $(if $(SANITIZE),$(if $(filter thread,$(SANITIZE)),1,1 2),1 2 3 4)
 TEST_SCALARS = float double
+TEST_SCRIPTS = tests/test_*.sh
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
@@ -82,7 +83,8 @@ demo: build/colonnade ## the smallest tensor-parallel job; needs no data and pro
 	$(MPIEXEC) -n $(RANKS) build/colonnade demo
 
 test: $(test_programs) $(all_programs) ## build and pass every test
-	@MPIEXEC='$(MPIEXEC)' TEST_SCALARS='$(TEST_SCALARS)' tools/run_tests.sh $(variant_dir) $(TEST_RANKS)
+	@MPIEXEC='$(MPIEXEC)' TEST_SCALARS='$(TEST_SCALARS)' TEST_SCRIPTS='$(TEST_SCRIPTS)' \
+	  tools/run_tests.sh $(variant_dir) $(TEST_RANKS)
 
 # Fuzzers are a variant of their own, which clang++ alone can build.
 fuzzing_make = +@$(MAKE) --no-print-directory SANITIZE=$(fuzzing) \
@@ -160,4 +162,5 @@ help: ## this list
 #=   KILLS=30 SEED=                length of chaos, and the choices of an earlier one
 #=   TEST_RANKS='1 2 3 4'          numbers of processes that test visits, beside threads
 #=   TEST_SCALARS='float double'   number types that test tries
+#=   TEST_SCRIPTS='tests/test_*.sh' scripts that test runs after them
 #=   PREFIX=/usr/local DESTDIR=    where install puts things

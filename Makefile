@@ -82,7 +82,7 @@ train: data build/colonnade ## train an MLP on MNIST, on RANKS ranks
 demo: build/colonnade ## the smallest tensor-parallel job; needs no data and proves its gradients
 	$(MPIEXEC) -n $(RANKS) build/colonnade demo
 
-test: $(test_programs) $(all_programs) ## build and pass every test
+test: $(test_programs) $(if $(TEST_SCRIPTS),$(TEST_SCALARS:%=$(variant_dir)/%/colonnade)) ## build and pass every test
 	@MPIEXEC='$(MPIEXEC)' TEST_SCALARS='$(TEST_SCALARS)' TEST_SCRIPTS='$(TEST_SCRIPTS)' \
 	  tools/run_tests.sh $(variant_dir) $(TEST_RANKS)
 

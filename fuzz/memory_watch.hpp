@@ -1,5 +1,6 @@
-// How much memory a piece of work holds at its peak. AddressSanitizer can tell, in the fuzzers and
-// in sanitized tests; in other builds the answer is always 0.
+// How much memory a piece of work holds at its peak. clang's AddressSanitizer can tell, in the
+// fuzzers and in its sanitized tests; g++ has no header for it. In other builds the answer is
+// always 0.
 #pragma once
 
 #include <algorithm>
@@ -9,8 +10,6 @@
 #if __has_feature(address_sanitizer)
 #define COLONNADE_MEMORY_WATCH
 #endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define COLONNADE_MEMORY_WATCH
 #endif
 
 #ifdef COLONNADE_MEMORY_WATCH

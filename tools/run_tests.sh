@@ -26,7 +26,7 @@ export UCX_MEM_EVENTS=no
 export UBSAN_OPTIONS=print_stacktrace=1
 # For the scripts: the programs they try.
 export COLONNADE=$variant/float/colonnade
-export COLONNADE_DOUBLE=$variant/double/colonnade
+if [ -x "$variant/double/colonnade" ]; then export COLONNADE_DOUBLE=$variant/double/colonnade; fi
 
 # A sum line is `N passed, N failed` of a script or `PASSED N FAILED N` of the test program.
 #   count NAME EXIT_STATUS

@@ -68,7 +68,7 @@ fuzz_names := $(patsubst fuzz/fuzz_%.cpp,%,$(wildcard fuzz/fuzz_*.cpp))
 # objects are of no use to anyone else, are built soon. The linker says what is missing here.
 fuzzed_sources := $(addprefix src/,$(addsuffix .cpp, \
   checkpoint_info checksum common_header error file fingerprint header_checksum idx memory npy npy_header \
-  place process_group rank_list render safetensors_header safetensors_load shard \
+  mesh place process_group rank_list render safetensors_header safetensors_load shard \
   shared_file stored_checksum tensor tensor_slice))
 
 # Of one scalar, $1: objects mirror the sources' paths. What proves gradients is compiled in double

@@ -8,7 +8,7 @@ variant_dir := build/$(variant)
 # Sanitizers want frames and lines; else line numbers alone, which cost no speed and name the place
 # in a profile or a crash.
 ifneq ($(SANITIZE),)
-optimization := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
+optimization := -O1 -g1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
 else
 optimization := -O3 -g1
 endif

@@ -358,7 +358,7 @@ for transport in processes threads; do
   mv "$folder" "$folder.gone"
   its_end
   # By chance it is while a checkpoint is written or afterwards, when old ones are looked for.
-  has_failed "a folder that goes away, $transport" "cannot .*$folder.*([Nn]o such file|not exist|MPI_File)"
+  has_failed "a folder that goes away, $transport" "cannot .*$folder.*([Nn]o such file|MPI_File_open failed: .*does not exist)"
   passes "no rank is left" test "${#left[@]}" = 0
   folder=$folder.gone
   prints "what was saved in it can be used, $transport" "^resumed from $folder/step-" \

@@ -23,14 +23,15 @@ blas_name_blis := -DCOLONNADE_BLAS_BLIS
 public_defines := $(strip $(public_defines_$(SCALAR)))
 # g++ 12 sees an overlap in "text" + std::to_string(n) that cannot be (its bug 105651), and takes the
 # deliberately undefined registers of its own AVX-512 header for a mistake (105593).
-# Sanitizers make such mistakes more frequent, so that a warning is no error in their builds.
-quirks := $(if $(findstring clang,$(compiler)),,-Wno-restrict -Wno-maybe-uninitialized)
-quirks += $(if $(SANITIZE),-Wno-uninitialized,$(if $(WERROR),-Werror))
+# Sanitizers make such mistakes more frequent, so that a warning is no error in its builds with them.
+is_clang := $(findstring clang,$(compiler))
+quirks := $(if $(is_clang),,-Wno-restrict -Wno-maybe-uninitialized $(if $(SANITIZE),-Wno-uninitialized))
+quirks += $(if $(WERROR),$(if $(is_clang),-Werror,$(if $(SANITIZE),,-Werror)))
 flags := -std=c++20 $(optimization) -fopenmp -Wall -Wextra -Wpedantic $(quirks) \
   -Iinclude -Isrc $(found_cflags) $(blas_define) $(blas_name_$(blas)) $(CXXFLAGS)
 # Tests are compiled often and run shortly; what they test is compiled as it is shipped. With less
 # optimization g++ 12 takes a string's own buffer for too short.
-test_flags := $(subst -O3,-O1,$(flags)) $(if $(findstring clang,$(compiler)),,-Wno-array-bounds -Wno-stringop-overflow)
+test_flags := $(subst -O3,-O1,$(flags)) $(if $(is_clang),,-Wno-array-bounds -Wno-stringop-overflow)
 libraries := $(mpi_libs) $(blas_libs)
 
 # Linking anew is needed when the command or the list of objects changed, not only the objects.

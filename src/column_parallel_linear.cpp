@@ -52,7 +52,8 @@ ColumnParallelLinear::Output ColumnParallelLinear::forward(Tensor x,
                                                            const ForwardContext& context) const {
   const AccountScope charge = group_->charge(account_, Phase::forward);
   const Range own = output_cut_.range(group_->rank());
-  Tensor y(x.rows(), gather_output_ ? output_cut_.total() : own.size(), memory());
+  Tensor y = gather_output_ ? Tensor(x.rows(), output_cut_.total(), group_->common_memory())
+                            : Tensor(x.rows(), own.size(), memory());
   const MatrixView y_local = gather_output_ ? y.columns(own) : MatrixView(y);
 
   Tensor derivative = compute(x, context, y_local);                     // Y[:, r]
@@ -86,7 +87,7 @@ Tensor ColumnParallelLinear::backward(Cache cache, Tensor dy) {
 
   Tensor dx;
   if (input_gradient_ != InputGradient::none) {
-    dx = Tensor(cache.x.rows(), cache.x.cols(), memory());
+    dx = Tensor(cache.x.rows(), cache.x.cols(), group_->visible_memory());
     linear_backward_input(dz, weight_.value, dx, weight_.weight_shards());  // partial dX
     dx = sum_input_gradient(std::move(dx));
   }

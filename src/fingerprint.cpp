@@ -85,6 +85,8 @@ std::string_view to_string(Collective kind) {
       return "split";
     case Collective::file:
       return "writing of a file";
+    case Collective::growth:
+      return "growth of common memory";
   }
   return "";
 }
@@ -113,8 +115,9 @@ std::string describe(const Fingerprint& call) {
   if (!text.empty()) text += ' ';
   text += to_string(call.phase);
   if (!text.empty() && text.back() != ' ') text += ' ';
-  return text + std::string(to_string(call.kind)) + " #" + std::to_string(call.sequence) + " of " +
-         std::string(call.group.view());
+  text += to_string(call.kind);
+  if (call.sequence == 0) return text;  // no call of the program's
+  return text + " #" + std::to_string(call.sequence) + " of " + std::string(call.group.view());
 }
 
 Error different_collectives(const std::vector<Fingerprint>& calls, int group_rank) {

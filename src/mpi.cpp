@@ -1,5 +1,7 @@
 #include "colonnade/mpi.hpp"
 
+#include <sched.h>
+
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -10,6 +12,26 @@
 
 namespace colonnade {
 
+namespace {
+
+/// Whether the ranks of this node, by where they may run now, are more than their cores together.
+bool is_node_crowded() {
+  MPI_Comm node = MPI_COMM_NULL;
+  check_mpi(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node),
+            "MPI_Comm_split_type");
+  int ranks = 0;
+  MPI_Comm_size(node, &ranks);
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  const bool known = sched_getaffinity(0, sizeof cores, &cores) == 0;
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &cores, sizeof cores, MPI_BYTE, MPI_BOR, node),
+            "MPI_Allreduce");
+  MPI_Comm_free(&node);
+  return known && ranks > CPU_COUNT(&cores);
+}
+
+}  // namespace
+
 MpiSession::MpiSession(int& argc, char**& argv) {
   int provided = 0;
   check_mpi(MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
@@ -18,16 +40,42 @@ MpiSession::MpiSession(int& argc, char**& argv) {
   int rank = 0;
   check_mpi(MPI_Comm_rank(MPI_COMM_WORLD, &rank), "MPI_Comm_rank");
   set_error_rank(rank);
+  crowded_ = is_node_crowded();
+}
+
+std::string_view to_string(TransportChoice choice) {
+  switch (choice) {
+    case TransportChoice::automatic:
+      return "auto";
+    case TransportChoice::shared:
+      return "shared";
+    case TransportChoice::mpi:
+      return "mpi";
+  }
+  return "";
 }
 
 MpiSession::~MpiSession() {
   MPI_Finalize();
 }
 
-ProcessGroup MpiSession::world() {
+ProcessGroup MpiSession::world(TransportChoice choice) {
   MPI_Comm copy = MPI_COMM_NULL;
   check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &copy), "MPI_Comm_dup");
-  return ProcessGroup(make_mpi_transport(copy));
+  const NodeSharing sharing = {.allowed = choice != TransportChoice::mpi, .crowded = crowded_};
+  if (choice == TransportChoice::automatic) return ProcessGroup(make_transport(copy, sharing));
+  if (choice == TransportChoice::shared)
+    if (auto transport = make_process_transport(copy, sharing))
+      return ProcessGroup(std::move(transport));
+  auto transport = make_mpi_transport(copy, sharing);
+  if (choice == TransportChoice::shared) {
+    throw Error::agreed(
+        Error("ranks cannot share memory",
+              {.wanted = "all on one node, as one user, and able to see each other's processes",
+               .hint = "--transport auto or mpi goes anywhere"})
+            .what());
+  }
+  return ProcessGroup(std::move(transport));
 }
 
 void MpiSession::abort(int exit_code) {

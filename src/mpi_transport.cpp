@@ -80,7 +80,8 @@ Index block_bytes(int ranks) {
 /// Owns its communicator. Not movable: a ProcessGroup moves the pointer to it.
 class MpiTransport final : public Transport {
  public:
-  explicit MpiTransport(MPI_Comm communicator) : communicator_(communicator) {
+  MpiTransport(MPI_Comm communicator, const NodeSharing& sharing)
+      : communicator_(communicator), sharing_(sharing) {
     check_mpi(MPI_Comm_set_errhandler(communicator_, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
     check_mpi(MPI_Comm_rank(communicator_, &rank_), "MPI_Comm_rank");
     check_mpi(MPI_Comm_size(communicator_, &size_), "MPI_Comm_size");
@@ -190,9 +191,7 @@ class MpiTransport final : public Transport {
   std::unique_ptr<Transport> split(int color, int key) override {
     MPI_Comm part = MPI_COMM_NULL;
     check_mpi(MPI_Comm_split(communicator_, color, key, &part), "MPI_Comm_split");
-    auto transport = std::make_unique<MpiTransport>(part);
-    // A group of one has nobody to talk to, with MPI or without.
-    if (transport->size() == 1) return make_self_transport();
+    auto transport = make_transport(part, sharing_);
     if (!announced_.empty()) transport->compare_announcements();
     return transport;
   }
@@ -201,7 +200,7 @@ class MpiTransport final : public Transport {
     MPI_Comm node = MPI_COMM_NULL;
     check_mpi(MPI_Comm_split_type(communicator_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node),
               "MPI_Comm_split_type");
-    auto transport = std::make_unique<MpiTransport>(node);
+    auto transport = std::make_unique<MpiTransport>(node, sharing_);
     if (!announced_.empty()) transport->compare_announcements();
     return transport;
   }
@@ -290,6 +289,7 @@ class MpiTransport final : public Transport {
   }
 
   MPI_Comm communicator_;
+  NodeSharing sharing_;
   int rank_ = 0;
   int size_ = 1;
   std::vector<Fingerprint> announced_;  // by all ranks; empty if announcements aren't compared
@@ -304,8 +304,8 @@ class MpiTransport final : public Transport {
 
 }  // namespace
 
-std::unique_ptr<Transport> make_mpi_transport(MPI_Comm communicator) {
-  return std::make_unique<MpiTransport>(communicator);
+std::unique_ptr<Transport> make_mpi_transport(MPI_Comm communicator, const NodeSharing& sharing) {
+  return std::make_unique<MpiTransport>(communicator, sharing);
 }
 
 }  // namespace colonnade

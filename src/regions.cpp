@@ -57,7 +57,7 @@ Tensor ReduceScatterColumns::backward(ProcessGroup& group, const Sharding& cut,
                                       ConstMatrixView dy) {
   const Range own = cut.range(group.rank());
   check_shape(dy, any_size, own.size(), "dy [B, own columns]");
-  Tensor all(dy.rows, cut.total(), group.memory());
+  Tensor all(dy.rows, cut.total(), group.common_memory());
   std::copy_n(dy.data, dy.size(), all.columns(own).data);
   all_gather_columns(group, cut, all);
   return all;

@@ -59,7 +59,7 @@ RowParallelLinear::Output RowParallelLinear::forward(Tensor x,
 // y = s(sum of X_r W_r + b), all or own columns; returns the derivative, or nothing if it is 1.
 Tensor RowParallelLinear::compute(ConstMatrixView x, const ForwardContext& context,
                                   Tensor& y) const {
-  Tensor z(x.rows, options_.out, memory());
+  Tensor z(x.rows, options_.out, group_->visible_memory());
   linear_forward(x, weight_.value, z, weight_.weight_shards());  // partial Z
   if (shard_output_) {
     z = ReduceScatterColumns::forward(*group_, output_cut_, z, sum_order());  // own columns of Z

@@ -1,8 +1,9 @@
-// The test program: `tests [--fitting] [doctest's options]`, alone or under mpiexec. --fitting runs
-// the tests that declare this number of ranks and no others, which is how tools/run_tests.sh visits
-// each test once for each of its counts. Without it everything runs, and a test that wanted more
-// ranks is a failure. `tests --threads`, alone, runs the tests of several ranks on threads, each on
-// all of its counts.
+// The test program: `tests [--fitting] [--over-mpi] [doctest's options]`, alone or under mpiexec.
+// --fitting runs the tests that declare this number of ranks and no others, which is how
+// tools/run_tests.sh visits each test once for each of its counts. Without it everything runs, and
+// a test that wanted more ranks is a failure. `tests --threads`, alone, runs the tests of several
+// ranks on threads, each on all of its counts. Processes share memory where they can, and with
+// --over-mpi they don't.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
@@ -44,6 +45,7 @@ struct State {
   const char* name = "";            // of the present test
   bool only_fitting = false;
   bool on_threads = false;  // ranks are threads of this process
+  bool over_mpi = false;    // else processes use shared memory where they can
   bool not_here = false;    // the present test runs on other numbers of ranks
   bool on_ranks = false;    // the body of a RANKS_TEST_CASE runs
   bool crashed = false;
@@ -146,7 +148,8 @@ void meet(const std::exception_ptr& exception) {
 
 struct Declared {
   std::vector<int> counts;
-  bool mpi_only = false;
+  bool processes_only = false;
+  bool over_mpi = false;  // not through memory
 
   bool includes(int ranks) const {
     return std::find(counts.begin(), counts.end(), ranks) != counts.end();
@@ -157,8 +160,9 @@ Declared parse(std::string_view declared) {
   Declared result;
   std::istringstream words{std::string(declared)};
   for (std::string word; words >> word;) {
-    if (word == "mpi") {
-      result.mpi_only = true;
+    if (word == "processes" || word == "mpi") {
+      result.processes_only = true;
+      result.over_mpi = word == "mpi";
       continue;
     }
     int first = 0, last = 0;
@@ -171,10 +175,11 @@ Declared parse(std::string_view declared) {
   return result;
 }
 
-void run_on_processes(void (*body)(ProcessGroup&)) {
+void run_on_processes(bool over_mpi, void (*body)(ProcessGroup&)) {
   std::exception_ptr exception;
   {
-    ProcessGroup world = state.session->world();
+    ProcessGroup world = state.session->world(over_mpi ? colonnade::TransportChoice::mpi
+                                                       : colonnade::TransportChoice::automatic);
     try {
       body(world);
     } catch (...) {
@@ -210,7 +215,7 @@ void run_on_threads(int ranks, void (*body)(ProcessGroup&)) {
 void run_on_ranks(std::string_view declared, void (*body)(ProcessGroup&)) {
   const Declared ranks = parse(declared);
   const int processes = state.control->size();
-  if (state.on_threads ? ranks.mpi_only : !ranks.includes(processes)) {
+  if (state.on_threads ? ranks.processes_only : !ranks.includes(processes)) {
     state.not_here = state.on_threads || state.only_fitting;
     if (state.not_here) return;
     FAIL("this test runs on " << std::string(declared) << " ranks, not on " << processes);
@@ -219,7 +224,7 @@ void run_on_ranks(std::string_view declared, void (*body)(ProcessGroup&)) {
     OnRanks() { state.on_ranks = true; }
     ~OnRanks() { state.on_ranks = false; }
   } const on_ranks;
-  if (!state.on_threads) return run_on_processes(body);
+  if (!state.on_threads) return run_on_processes(ranks.over_mpi || state.over_mpi, body);
   for (const int count : ranks.counts) run_on_threads(count, body);
 }
 
@@ -238,6 +243,7 @@ int run_all(int argc, char** argv) {
   };
   state.only_fitting = has("--fitting");
   state.on_threads = has("--threads");
+  state.over_mpi = has("--over-mpi");
   if (state.on_threads && state.control->size() > 1) {
     std::fputs("tests --threads runs without mpiexec\n", stderr);
     return EXIT_FAILURE;

@@ -7,9 +7,10 @@
 //     }
 //
 // "1-8", "2-5", "1 2 4" and "3" name counts of ranks, up to 8. The ranks are processes with MPI, on
-// 1 to 4 of the counts, and threads of one process, on all of them. "mpi 1-4" leaves the threads
-// out: for tests of MPI itself, and of what a process has only one of. A body that threads share
-// has no static variables and doesn't change its process.
+// 1 to 4 of the counts, and threads of one process, on all of them. "processes 1-4" leaves the
+// threads out, for tests of what a process has only one of; "mpi 1-4" too, and its processes share
+// no memory, for tests of MPI itself. A body that threads share has no static variables and doesn't
+// change its process.
 //
 // Run on any other number of ranks it fails. After its body all ranks meet, and if one failed by an
 // exception they all leave: the next test starts in step.

@@ -80,7 +80,7 @@ void operator delete(void* address, std::size_t, std::align_val_t) noexcept {
   std::free(address);
 }
 
-RANKS_TEST_CASE("a training step allocates nothing after the first", "mpi 1-4") {
+RANKS_TEST_CASE("a training step allocates nothing after the first", "processes 1-4") {
   // Widths above Eigen's limit for temporaries on the stack; a short batch among the full ones.
   Mlp model(world, {.widths = {200, 300, 100, 10}});
   AdamW optimizer(model.parameters(), {});
@@ -108,7 +108,7 @@ RANKS_TEST_CASE("a training step allocates nothing after the first", "mpi 1-4") 
   CHECK(allocations == 1);
 }
 
-RANKS_TEST_CASE("nor does a step that a watchdog watches", "mpi 1-4") {
+RANKS_TEST_CASE("nor does a step that a watchdog watches", "processes 1-4") {
   Watchdog watchdog(1000, [](const std::string&) {});
   watchdog.watch(world);
   ProcessGroup group = world.split(0, 0);
@@ -126,7 +126,7 @@ RANKS_TEST_CASE("nor does a step that a watchdog watches", "mpi 1-4") {
 }
 
 RANKS_TEST_CASE("sums that overlap and sums along the tree allocate nothing after the first",
-                "mpi 1-4") {
+                "processes 1-4") {
   const Sharding cut(3000 * world.size(), world.size(), "numbers");
   std::vector<double> all(static_cast<std::size_t>(cut.total())), long_one(50'000), few(3);
   std::vector<double> piece(3000), other_piece(3000);
@@ -151,7 +151,7 @@ RANKS_TEST_CASE("sums that overlap and sums along the tree allocate nothing afte
   CHECK(allocations == 0);
 }
 
-RANKS_TEST_CASE("nor does a step in any other mode", "mpi 1-4") {
+RANKS_TEST_CASE("nor does a step in any other mode", "processes 1-4") {
   const Tensor x = random_matrix(48, 200, "x"), t = Tensor::zeros(48, 40);
   for (const Layout layout : {Layout::gather, Layout::pair}) {
     for (const LossKind loss : {LossKind::mean_square, LossKind::cross_entropy}) {

@@ -10,7 +10,7 @@
 
 using namespace colonnade;
 
-RANKS_TEST_CASE("ranks of a node share its cores fairly unless told otherwise", "mpi 1-4") {
+RANKS_TEST_CASE("ranks of a node share its cores fairly unless told otherwise", "processes 1-4") {
   const int before = omp_get_max_threads();
   const Device fair = choose_device(world, {.threads = 0, .bind = false});
   CHECK(fair.node_size == world.size());

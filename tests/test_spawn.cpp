@@ -1,6 +1,5 @@
-// Ranks as threads: collectives in quick succession, a training run's parity with one rank, and
-// what becomes of the others when one fails. What each collective does is in
-// test_process_group.cpp.
+// Ranks as threads: a training run's parity with one rank, and what becomes of the others when one
+// fails. What each collective does is in test_process_group.cpp and test_node_transport.cpp.
 #include "colonnade/spawn.hpp"
 
 #include <atomic>
@@ -18,51 +17,6 @@
 #include "numbers.hpp"
 
 using namespace colonnade;
-
-namespace {
-
-/// Fails unless one collective after the other, short ones and long ones in turn, gives what it
-/// should: that a rank ahead of the others never overwrites what they are still reading.
-void check_sequence(ProcessGroup& group, int length) {
-  const Index ranks = group.size(), rank = group.rank();
-  int wrong = 0;
-  for (Index i = 0; i < length; ++i) {
-    const Index count = i % 11 == 0 ? 3000 : i % 7;  // 24 kB don't fit in a slot
-    const auto one = static_cast<double>(i * (rank + 1));
-    std::vector<double> sums(static_cast<std::size_t>(count), one);
-    group.all_reduce(std::span(sums));
-    const auto sum = static_cast<double>(i * ranks * (ranks + 1) / 2);
-    if (sums != std::vector<double>(sums.size(), sum)) ++wrong;
-
-    const std::vector<std::int64_t> all = group.all_gather<std::int64_t>(i + rank);
-    for (Index other = 0; other < ranks; ++other)
-      if (all[static_cast<std::size_t>(other)] != i + other) ++wrong;
-
-    const Sharding cut(ranks * (i % 5 == 0 ? 1000 : 1), ranks, "elements");
-    const std::vector<double> send(static_cast<std::size_t>(cut.total()), one);
-    std::vector<double> piece(static_cast<std::size_t>(cut.range(rank).size()));
-    group.reduce_scatter(std::span(send), std::span(piece), cut.ranges());
-    if (piece != std::vector<double>(piece.size(), sum)) ++wrong;
-
-    std::int64_t spoken = i + rank;
-    group.broadcast(std::span(&spoken, 1), static_cast<int>(i % ranks));
-    if (spoken != i + i % ranks) ++wrong;
-  }
-  CHECK(wrong == 0);
-}
-
-}  // namespace
-
-TEST_CASE("long and short collectives in turn, again and again, on one to eight threads") {
-  for (int ranks = 1; ranks <= 8; ++ranks) {
-    spawn(ranks, [&](ProcessGroup& world) {
-      CHECK(world.size() == ranks);
-      check_sequence(world, 200);
-      ProcessGroup other = world.split(world.rank() % 2, 0);
-      check_sequence(other, 100);
-    });
-  }
-}
 
 TEST_CASE("training on threads is training on one rank") {
   const MlpOptions shape{.widths = {5, 11, 9}, .seed = 1};

@@ -163,8 +163,19 @@ class ProcessGroup {
   Traffic traffic(int account, Collective kind) const;
   std::span<const Account> accounts() const { return accounts_; }
 
-  /// Where tensors of a step live: activations and gradients that this group's collectives move.
+  /// Where tensors of a step live.
   std::pmr::memory_resource* memory() { return memory_.get(); }
+
+  // Where those live that a collective of this group moves, so that ranks which share memory need
+  // not copy them. All ranks take and give back tensors of the same sizes in the same order beside
+  // these collectives. Where ranks share no memory both are memory().
+
+  /// For the buffer of an all-gather: one tensor for all ranks of a node. Each rank writes its own
+  /// columns before the all-gather, and nobody writes to it after.
+  std::pmr::memory_resource* common_memory() { return or_own(transport_->common_memory()); }
+
+  /// For the buffer that a reduce-scatter or all-reduce sums: each rank has its own.
+  std::pmr::memory_resource* visible_memory() { return or_own(transport_->visible_memory()); }
 
  private:
   void all_gather_bytes(void* buffer, Index count, std::span<const Range> pieces, Index unit,
@@ -179,6 +190,9 @@ class ProcessGroup {
                                   Index receive_count, std::span<const Range> pieces, Index unit,
                                   DataType type);
   void broadcast_bytes(void* buffer, Index count, DataType type, int root);
+  std::pmr::memory_resource* or_own(std::pmr::memory_resource* shared) {
+    return shared != nullptr ? shared : memory_.get();
+  }
   ProcessGroup split_off(std::string_view name,
                          const std::function<std::unique_ptr<Transport>()>& split);
   Fingerprint next_call(Collective kind, Index count, DataType type, std::int32_t detail);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <memory_resource>
 #include <span>
 #include <string>
 #include <string_view>
@@ -95,6 +96,16 @@ class Transport {
 
   /// The ranks that share the memory of one node, in the order of this group.
   virtual std::unique_ptr<Transport> split_by_node() = 0;
+
+  // Memory for tensors of a step, where ranks share some; null where they don't. All ranks take and
+  // give back tensors of the same sizes in the same order, beside the collectives of this group.
+
+  /// A tensor here is one for all ranks: each writes its own part, all_gather moves nothing, and
+  /// from then on nobody writes to it.
+  virtual std::pmr::memory_resource* common_memory() { return nullptr; }
+
+  /// A tensor here is a rank's own, and sums over the ranks read it where it is.
+  virtual std::pmr::memory_resource* visible_memory() { return nullptr; }
 
   /// A file that is there, for all ranks to write. Without a better way each writes by itself.
   virtual std::unique_ptr<SharedFile> open_shared(const std::string& path) {

@@ -196,6 +196,7 @@ std::vector<Fact> facts_of(const CommandLine& line) {
   for (const auto& [name, value] : options_of(line)) {
     facts.push_back({"configuration", "--" + name, value});
   }
+  facts.push_back({"configuration", "--transport", text_of(to_string(line.transport))});
   if (line.watchdog > 0) facts.push_back({"configuration", "--watchdog", text_of(line.watchdog)});
   return facts;
 }

@@ -37,7 +37,6 @@ using Arguments = std::vector<std::string>;
 
 int run_command(ProcessGroup& world, const app::CommandLine& line,
                 std::optional<Watchdog>& watchdog) {
-  check_agreement(world, app::facts_of(line));  // before any collective that depends on it
   if (line.command == app::Command::print) {
     if (world.rank() == 0) std::fputs(line.text.c_str(), stdout);
     return 0;
@@ -75,6 +74,8 @@ int run_on_processes(int& argc, char**& argv, const Arguments& arguments) {
         throw Error("--ranks doesn't go with mpiexec", {.hint = "leave one of them out"});
       }
     });
+    check_agreement(world, app::facts_of(line));  // before any collective that depends on it
+    if (line.transport != TransportChoice::automatic) world = mpi.world(line.transport);
     if (line.watchdog > 0) watchdog.emplace(line.watchdog, end_job);
     return run_command(world, line, watchdog);
   } catch (const std::exception& error) {
@@ -94,6 +95,7 @@ int run_on_threads(const app::CommandLine& line) {
   std::optional<Watchdog> watchdog;
   if (line.watchdog > 0) watchdog.emplace(line.watchdog, end_job);
   spawn(line.ranks, [&](ProcessGroup& world) {
+    check_agreement(world, app::facts_of(line));
     const int result = run_command(world, line, watchdog);
     if (world.rank() == 0) exit_code = result;
   });

@@ -16,6 +16,11 @@ namespace {
 
 constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
 
+TransportChoice transport_from(const std::string& name) {
+  if (name == "shared") return TransportChoice::shared;
+  return name == "mpi" ? TransportChoice::mpi : TransportChoice::automatic;
+}
+
 void add_device_options(CLI::App& command, CommandLine& line) {
   DeviceOptions& device = line.device;
   command
@@ -23,6 +28,14 @@ void add_device_options(CLI::App& command, CommandLine& line) {
                   "run this many ranks as threads of one process, without mpiexec")
       ->transform(whole_number(1, 1024))
       ->default_str("");
+  command
+      .add_option_function<std::string>(
+          "--transport",
+          [&line](const std::string& name) { line.transport = transport_from(name); },
+          "between processes: shared memory of one node, mpi, or auto: the first where it is "
+          "possible (default: auto)")
+      ->type_name("NAME")
+      ->check(one_of({"auto", "shared", "mpi"}));
   command
       .add_option("--threads", device.threads,
                   "OpenMP threads of each rank (default: cores of the node / ranks on it)")

@@ -9,6 +9,7 @@
 #include "colonnade/device.hpp"
 #include "colonnade/loss.hpp"
 #include "colonnade/mlp.hpp"
+#include "colonnade/mpi.hpp"
 #include "colonnade/optimizer.hpp"
 #include "colonnade/trainer.hpp"
 
@@ -88,6 +89,7 @@ struct CommandLine {
   DeviceOptions device;
   double watchdog = 0;  // seconds that a rank may wait; 0: forever
   int ranks = 0;        // as threads of this process; 0 for the ranks that mpiexec started
+  TransportChoice transport = TransportChoice::automatic;  // between processes
 };
 
 /// Throws Error, one line that names the option, for anything it can't take.

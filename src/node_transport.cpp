@@ -149,16 +149,18 @@ bool NodeTransport::somebody_shows(Sight::Kind kind) {
 /// Whether what all show is the same memory.
 bool NodeTransport::all_are_one() {
   const Entry& own = met_entry(rank_);
+  bool one = own.sight.kind == Sight::Kind::common;
   for (int peer = 0; peer < size_; ++peer) {
     const Entry& other = met_entry(peer);
-    if (other.sight.kind != Sight::Kind::common || other.sight.place != own.sight.place)
-      return false;
-    if (other.history != own.history) {
+    const bool both_common = one && other.sight.kind == Sight::Kind::common;
+    if (both_common && other.history != own.history) {
       throw Error("ranks have not taken and given back the same tensors of common memory",
                   {.hint = "ProcessGroup::common_memory says what may live there"});
     }
+    one = both_common && other.sight.place == own.sight.place;
+    if (!one) break;
   }
-  return true;
+  return one;
 }
 
 // --- All-gather ----------------------------------------------------------------------------------

@@ -175,6 +175,22 @@ RANKS_TEST_CASE("sums of what lies in visible memory", "1-8") {
   }
 }
 
+// All but the first have next to nothing to add, and would be gone long before it.
+RANKS_TEST_CASE("nobody's numbers change while another rank adds them", "2-4") {
+  const Index count = 1 << 20, rank = world.rank(), ranks = world.size();
+  std::vector<Range> pieces{{0, count - ranks + 1}};
+  for (Index i = 1; i < ranks; ++i) pieces.push_back({count - ranks + i, count - ranks + i + 1});
+  std::vector<double> piece(
+      static_cast<std::size_t>(pieces[static_cast<std::size_t>(rank)].size()));
+  for (int round = 0; round < 3; ++round) {
+    Numbers send(world.visible_memory(), count);
+    fill(send, {0, count}, 1);
+    world.reduce_scatter(std::span<const double>(send.all()), std::span(piece), pieces);
+    fill(send, {0, count}, -1);
+    CHECK(piece == std::vector<double>(piece.size(), static_cast<double>(ranks)));
+  }
+}
+
 // A rank that is ahead takes the memory of the next tensor while another still reads this one.
 RANKS_TEST_CASE("memory that was given back is not written while another rank reads it", "2-4") {
   const Sharding cut(64 * world.size(), world.size(), "numbers");

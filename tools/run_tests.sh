@@ -1,7 +1,8 @@
 #!/bin/bash
 # Runs every test of a build and ends with one line, `N passed, N failed`.
 #   tools/run_tests.sh VARIANT_FOLDER RANK_COUNT...
-# Tests of several ranks run on processes, of each RANK_COUNT, and on threads. VARIANT_FOLDER holds
+# Tests of several ranks run on processes, of each RANK_COUNT, which share memory and then don't, and
+# on threads. VARIANT_FOLDER holds
 # float/tests, double/tests and the programs that tests/test_*.sh try; of the first two TEST_SCALARS
 # may name one. A run that crashes or exceeds its time counts as a failure and shows its output; one
 # that passes shows nothing but its line.
@@ -48,16 +49,24 @@ count() {
   failed=$((failed + run_failed))
 }
 
-# mpiexec's own limit, and one above it should mpiexec itself hang.
+# processes NAME RANK_COUNT SCALAR OPTION...: tests on so many processes. mpiexec has a limit of its
+# own, below the one for when mpiexec itself hangs.
+processes() {
+  local name=$1 ranks=$2 scalar=$3
+  shift 3
+  started=${EPOCHREALTIME/./}
+  MPIEXEC_TIMEOUT=290 timeout -k 5 300 "${MPIEXEC:-mpiexec}" -n "$ranks" \
+    "$variant/$scalar/tests" --fitting "$@" >"$output" 2>&1 </dev/null
+  count "$name" $?
+}
+
 for scalar in ${TEST_SCALARS:-float double}; do
   for ranks in "$@"; do
-    started=${EPOCHREALTIME/./}
-    MPIEXEC_TIMEOUT=170 timeout -k 5 180 "${MPIEXEC:-mpiexec}" -n "$ranks" \
-      "$variant/$scalar/tests" --fitting >"$output" 2>&1 </dev/null
-    count "$scalar, ranks $ranks" $?
+    processes "$scalar, ranks $ranks" "$ranks" "$scalar"
+    if [ "$ranks" -gt 1 ]; then processes "$scalar, ranks $ranks over MPI" "$ranks" "$scalar" --over-mpi; fi
   done
   started=${EPOCHREALTIME/./}
-  timeout -k 5 180 "$variant/$scalar/tests" --threads >"$output" 2>&1 </dev/null
+  timeout -k 5 300 "$variant/$scalar/tests" --threads >"$output" 2>&1 </dev/null
   count "$scalar, threads 1-8" $?
 done
 
@@ -65,7 +74,7 @@ done
 for script in ${TEST_SCRIPTS-tests/test_*.sh}; do
   [ -e "$script" ] || continue
   started=${EPOCHREALTIME/./}
-  timeout -k 5 180 bash "$script" >"$output" 2>&1 </dev/null
+  timeout -k 5 300 bash "$script" >"$output" 2>&1 </dev/null
   count "$script" $?
 done
 

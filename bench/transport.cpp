@@ -5,6 +5,7 @@
 
 #include "bench.hpp"
 #include "colonnade/spawn.hpp"
+#include "colonnade/tensor.hpp"
 
 namespace {
 
@@ -55,11 +56,41 @@ void measure_sums(ProcessGroup& group, Index count, int block) {
              [&] { group.all_gather(std::span(gathered), cut.ranges()); });
 }
 
+/// What a layer's activations and partial gradients cost, in memory that the ranks have in common.
+void measure_common(ProcessGroup& group, Index count, int block) {
+  const auto bytes = render_bytes(static_cast<double>(count) * sizeof(Scalar));
+  const Sharding cut(count, group.size(), "numbers");
+  const Range own = cut.range(group.rank());
+  const auto all = [=](Tensor& tensor) {
+    return std::span(tensor.data(), static_cast<std::size_t>(count));
+  };
+  Tensor gathered(1, count, group.common_memory()), send(1, count, group.visible_memory());
+  Tensor piece(1, own.size());
+  std::fill_n(gathered.columns(own).data, own.size(), static_cast<Scalar>(group.rank() + 1));
+  std::fill_n(send.data(), count, Scalar{1});
+  const auto gather = [&] { group.all_gather(all(gathered), cut.ranges()); };
+  const auto scatter = [&] {
+    group.reduce_scatter(std::span<const Scalar>(all(send)),
+                         std::span(piece.data(), static_cast<std::size_t>(own.size())),
+                         cut.ranges());
+  };
+  gather();
+  scatter();
+  bench::require(gathered(0, 0) == 1 && gathered(0, count - 1) == static_cast<Scalar>(group.size()),
+                 "all-gather in common memory");
+  bench::require(piece(0, 0) == static_cast<Scalar>(group.size()),
+                 "reduce-scatter in visible memory");
+  print_time(group, "all-gather of " + bytes + " in place", block, gather);
+  print_time(group, "reduce-scatter of " + bytes + " in place", block, scatter);
+}
+
 void measure_collectives(ProcessGroup& group) {
   bench::print(group, std::to_string(group.size()) + " ranks", std::string(group.transport_name()));
   print_time(group, "barrier", 200, [&] { group.barrier(); });
   measure_sums(group, 64, 200);
+  measure_common(group, 64, 200);
   measure_sums(group, 1 << 20, 3);
+  measure_common(group, 1 << 20, 3);
 }
 
 }  // namespace

@@ -39,6 +39,11 @@ prints "help" "demo" "$COLONNADE" --help
 prints "help of a command" "--decay-bias" on 2 train mlp --help
 prints "the version" "^colonnade [0-9]+\.[0-9]+\.[0-9]+$" "$COLONNADE" --version
 prints "info" "^ranks +2$" on 2 info
+prints "processes of a node share memory" "^transport +shared$" on 2 info
+prints "unless told not to" "^transport +mpi$" on 2 info --transport mpi
+prints "or told to" "^transport +shared$" on 2 info --transport shared
+prints "a rank alone needs no transport" "^transport +self$" on 1 info
+refuses "an unknown transport" "--transport: wanted auto, shared or mpi, found 'pigeon'" on 2 info --transport pigeon
 prints "info names each rank's cores and threads" "rank 1: .*core.*, 1 thread" on 2 info --threads 1
 cat >"$scratch/bin/cores_of_two_ranks" <<'SCRIPT'
 #!/bin/sh

@@ -15,7 +15,7 @@ results_of() {
   grep -oE '"(loss|test_loss|test_accuracy|gradient_norm)":[^,}]*' "$1"
 }
 
-# --- Exact mode: byte for byte on every number of ranks, threads and both transports ----------------
+# --- Exact mode: byte for byte on every number of ranks, threads and every transport ----------------
 
 # run_exact NAME COMMAND...: trains, and leaves the saved model, gradients and results.
 run_exact() {
@@ -44,6 +44,8 @@ for loss in mean-square cross-entropy; do
       same other one
     done
     run_exact other "$mpi" -n 2 "$COLONNADE" "${exact[@]}" --threads 1
+    same other one
+    run_exact other "$mpi" -n 2 "$COLONNADE" "${exact[@]}" --threads 1 --transport mpi
     same other one
     run_exact other "$mpi" -n 4 "$COLONNADE" "${exact[@]}" --mesh dp=2 --zero1 --recompute
     same other one

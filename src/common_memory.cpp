@@ -1,6 +1,7 @@
 #include "common_memory.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "colonnade/memory.hpp"
 
@@ -50,13 +51,14 @@ std::byte* CommonMemory::at(std::uint64_t place) const {
 
 void* CommonMemory::do_allocate(std::size_t bytes, std::size_t /*alignment*/) {
   const std::size_t space = space_of(bytes);
-  const auto found = std::find_if(free_.begin(), free_.end(), [&](const Free& free) {
+  // What was given back last is most likely in a cache.
+  const auto found = std::find_if(free_.rbegin(), free_.rend(), [&](const Free& free) {
     return free.bytes == space && free.since < meetings_;
   });
   std::uint64_t place = 0;
-  if (found != free_.end()) {
+  if (found != free_.rend()) {
     place = found->place;
-    free_.erase(found);
+    free_.erase(std::next(found).base());
   } else {
     place = take_new(space);
   }

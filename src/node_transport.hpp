@@ -166,7 +166,7 @@ class NodeTransport : public Transport {
   int size_;
   bool crowded_;
   std::int32_t world_rank_;  // for messages
-  std::size_t turn_ = 0;  // which of a seat's two slots the next meeting uses
+  std::size_t turn_ = 0;     // which of a seat's two slots the next meeting uses
   std::uint64_t meetings_ = 0;
   CommonMemory common_;
   VisibleMemory visible_;

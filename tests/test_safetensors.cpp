@@ -279,7 +279,8 @@ TEST_CASE("of the tensors that a model lacks, the first in the file is named") {
   CHECK(lacking(error_of([&] { load_safetensors(alone, path, slices); }), {"'layers.9'"}) == "");
 }
 
-RANKS_TEST_CASE("a save that fails on any rank throws on all and leaves the old file", "processes 1-4") {
+RANKS_TEST_CASE("a save that fails on any rank throws on all and leaves the old file",
+                "processes 1-4") {
   const fs::path folder = temporary_folder(world);
   const std::string path = (folder / "model.safetensors").string();
   CutModel model(world.size(), world.rank(), false);

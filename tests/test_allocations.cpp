@@ -125,6 +125,24 @@ RANKS_TEST_CASE("nor does a step that a watchdog watches", "mpi 1-4") {
   CHECK(allocations == 0);
 }
 
+RANKS_TEST_CASE("nor does a step that is recorded", "mpi 1-4") {
+  const auto timeline = std::make_shared<Timeline>(70);  // it comes round within a step or two
+  world.record(timeline);
+  ProcessGroup group = world.split(0, 0);
+  Mlp model(group, {.widths = {30, 20, 10}});
+  AdamW optimizer(model.parameters(), {});
+  const Tensor x = random_matrix(8, 30, "x"), t = random_matrix(8, 10, "t");
+  const auto step = [&] { training_step(model, optimizer, x.clone(model.memory()), t); };
+  step();
+  step();
+  allocations = 0;
+  counting = true;
+  for (int i = 0; i < 10; ++i) step();
+  counting = false;
+  CHECK(allocations == 0);
+  CHECK(timeline->dropped() > 0);
+}
+
 RANKS_TEST_CASE("sums that overlap and sums along the tree allocate nothing after the first",
                 "mpi 1-4") {
   const Sharding cut(3000 * world.size(), world.size(), "numbers");

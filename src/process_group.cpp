@@ -1,6 +1,7 @@
 #include "colonnade/process_group.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <exception>
 #include <new>
@@ -240,13 +241,13 @@ void ProcessGroup::record(std::shared_ptr<Timeline> timeline) {
   if (timeline_ == nullptr) return;
   sites_.clear();
   for (const Account& account : accounts_) sites_.push_back(timeline_->site(account.name));
-  // Its first rank finds an id for the group that no other group has: each rank has its own ids.
-  std::int64_t id = (std::int64_t{world_rank_} << 32) + std::ssize(timeline_->groups());
-  const Fingerprint call = next_call(Collective::split, 1, DataType::int64, 0);
+  std::array<std::int64_t, 2> id = {world_rank_, std::ssize(timeline_->groups())};
+  const Fingerprint call = next_call(Collective::split, 2, DataType::int64, 0);
   const Inside inside(place_.get(), Whereabouts::inside, call, std::chrono::steady_clock::now());
   transport_->announce(call);
-  transport_->broadcast(&id, 1, DataType::int64, 0);
-  recorded_as_ = timeline_->add_group({std::string(name_.view()), id, size()});
+  transport_->broadcast(id.data(), 2, DataType::int64, 0);
+  recorded_as_ = timeline_->add_group(
+      {std::string(name_.view()), {static_cast<int>(id[0]), static_cast<int>(id[1])}, size()});
 }
 
 Traffic ProcessGroup::total_traffic() const {

@@ -31,7 +31,7 @@ ClockOffset clock_offset_from(const Json& json) {
 std::string describe(const RankTrace& rank) {
   Json groups = Json::array();
   for (const RecordedGroup& group : rank.groups)
-    groups.push_back({group.name, group.id, group.size});
+    groups.push_back({group.name, group.id.first_rank, group.id.index, group.size});
   return Json{{"sites", rank.sites},
               {"groups", groups},
               {"dropped", rank.dropped},
@@ -45,7 +45,8 @@ RankTrace trace_from(const std::string& text) {
   const Json json = Json::parse(text);
   RankTrace rank;
   rank.sites = json["sites"];
-  for (const Json& group : json["groups"]) rank.groups.push_back({group[0], group[1], group[2]});
+  for (const Json& group : json["groups"])
+    rank.groups.push_back({group[0], {group[1], group[2]}, group[3]});
   rank.dropped = json["dropped"];
   rank.host = json["host"];
   rank.clock_at_start = clock_offset_from(json["start"]);
@@ -83,7 +84,7 @@ bool has_wait(const SpanRecord& span) {
 }  // namespace
 
 std::vector<std::vector<Wait>> find_waits(std::span<const RankTrace> ranks) {
-  std::map<std::pair<std::int64_t, std::int64_t>, Arrival> arrivals;  // by group and number
+  std::map<std::pair<RecordedGroup::Id, std::int64_t>, Arrival> arrivals;  // by group and number
   const auto arrival_of = [&](const RankTrace& rank, const SpanRecord& span) -> Arrival& {
     return arrivals[{rank.groups[span.group].id, span.number}];
   };

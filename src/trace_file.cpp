@@ -131,7 +131,9 @@ bool is_call(const SpanRecord& span) {
 
 Json arguments_of(const RankTrace& rank, const SpanRecord& span) {
   if (!is_call(span)) return Json::object();
-  Json arguments{{"group", rank.groups[span.group].name}, {"number", span.number}};
+  const RecordedGroup& group = rank.groups[span.group];
+  Json arguments{
+      {"group", group.name}, {"first rank", group.id.first_rank}, {"number", span.number}};
   const bool sends = span.activity == Activity::collective || span.activity == Activity::start;
   if (sends) arguments["bytes sent"] = span.bytes_sent;
   return arguments;

@@ -51,9 +51,10 @@ for pid in names:
 calls = defaultdict(list)
 for event in slices:
     if event["cat"] == "collective" and not event["name"].endswith("broadcast"):
-        key = (event["name"], event["args"]["group"], event["args"]["number"])
-        calls[key].append((event["ts"], event["ts"] + event["dur"]))
-together = [spans for spans in calls.values() if len(spans) == int(ranks)]
-assert together or not calls
+        key = (event["name"], *(event["args"][part] for part in ("group", "first rank", "number")))
+        begin = round(1000 * event["ts"])
+        calls[key].append((begin, begin + round(1000 * event["dur"])))
+together = [spans for spans in calls.values() if len(spans) > 1]
+assert together or int(ranks) == 1
 for spans in together:
     assert max(begin for begin, _ in spans) <= min(end for _, end in spans), spans

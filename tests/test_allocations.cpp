@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "colonnade/random.hpp"
+#include "colonnade/trace.hpp"
 #include "colonnade/trainer.hpp"
 #include "colonnade/watchdog.hpp"
 #include "harness.hpp"
@@ -126,8 +127,8 @@ RANKS_TEST_CASE("nor does a step that a watchdog watches", "mpi 1-4") {
 }
 
 RANKS_TEST_CASE("nor does a step that is recorded", "mpi 1-4") {
-  const auto timeline = std::make_shared<Timeline>(70);  // it comes round within a step or two
-  world.record(timeline);
+  // A ring that comes round within a step or two.
+  const Tracer tracer(world, 40 * static_cast<std::size_t>(world.size()));
   ProcessGroup group = world.split(0, 0);
   Mlp model(group, {.widths = {30, 20, 10}});
   AdamW optimizer(model.parameters(), {});
@@ -140,7 +141,7 @@ RANKS_TEST_CASE("nor does a step that is recorded", "mpi 1-4") {
   for (int i = 0; i < 10; ++i) step();
   counting = false;
   CHECK(allocations == 0);
-  CHECK(timeline->dropped() > 0);
+  CHECK(tracer.timeline().dropped() > 0);
 }
 
 RANKS_TEST_CASE("sums that overlap and sums along the tree allocate nothing after the first",

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <chrono>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -42,8 +43,13 @@ std::string_view to_string(Activity activity);
 
 /// A group as the timelines of all its ranks know it: by the same `id`, which no other has.
 struct RecordedGroup {
+  struct Id {
+    int first_rank = 0;  // the group's first, by its rank in the world
+    int index = 0;       // among the groups of that rank
+    auto operator<=>(const Id&) const = default;
+  };
   std::string name;
-  std::int64_t id = 0;
+  Id id = {};
   int size = 0;
 };
 

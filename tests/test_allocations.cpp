@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "colonnade/random.hpp"
+#include "colonnade/trace.hpp"
 #include "colonnade/trainer.hpp"
 #include "colonnade/watchdog.hpp"
 #include "harness.hpp"
@@ -123,6 +124,24 @@ RANKS_TEST_CASE("nor does a step that a watchdog watches", "processes 1-4") {
   step();
   counting = false;
   CHECK(allocations == 0);
+}
+
+RANKS_TEST_CASE("nor does a step that is recorded", "mpi 1-4") {
+  // A ring that comes round within a step or two.
+  const Tracer tracer(world, 40 * static_cast<std::size_t>(world.size()));
+  ProcessGroup group = world.split(0, 0);
+  Mlp model(group, {.widths = {30, 20, 10}});
+  AdamW optimizer(model.parameters(), {});
+  const Tensor x = random_matrix(8, 30, "x"), t = random_matrix(8, 10, "t");
+  const auto step = [&] { training_step(model, optimizer, x.clone(model.memory()), t); };
+  step();
+  step();
+  allocations = 0;
+  counting = true;
+  for (int i = 0; i < 10; ++i) step();
+  counting = false;
+  CHECK(allocations == 0);
+  CHECK(tracer.timeline().dropped() > 0);
 }
 
 RANKS_TEST_CASE("sums that overlap and sums along the tree allocate nothing after the first",

@@ -163,6 +163,7 @@ Configuration describe_course(const TrainOptions& options) {
   add_input("resume", options.checkpoint.resume);
   add_given(all, "save", options.save);
   add_given(all, "dump-gradients", options.dump_gradients);
+  add_given(all, "trace", options.trace);
   add_given(all, "checkpoint", options.checkpoint.folder);
   add_given(all, "every", options.checkpoint.every);
   add(all, "ledger", options.ledger);

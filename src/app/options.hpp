@@ -50,6 +50,7 @@ struct TrainOptions {
   std::string save;
   std::string dump_gradients;
   std::string log;
+  std::string trace;
   std::string progress = "auto";
   std::string config;
 };

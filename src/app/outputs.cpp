@@ -51,7 +51,8 @@ void check_outputs(const TrainOptions& options) {
   }
   for (const auto& [option, path] : given({{"--save", options.save},
                                            {"--dump-gradients", options.dump_gradients},
-                                           {"--log", options.log}})) {
+                                           {"--log", options.log},
+                                           {"--trace", options.trace}})) {
     if (option != "--save" && !options.load.empty() && same_file(path, options.load)) {
       throw Error(option + " would overwrite the file of --load",
                   {.wanted = "another file", .found = path});

@@ -18,7 +18,9 @@
 #include "colonnade/agreement.hpp"
 #include "colonnade/backend.hpp"
 #include "colonnade/model_file.hpp"
+#include "colonnade/render.hpp"
 #include "colonnade/sentinel.hpp"
+#include "colonnade/trace.hpp"
 #include "colonnade/version.hpp"
 
 namespace colonnade::app {
@@ -75,10 +77,33 @@ void say_how_to_go_on(ProcessGroup& world, const StopRequest& stop, const Traine
                       const std::string& saved) {
   const std::string reason = stop.reason(world);
   if (world.rank() != 0) return;
-  std::printf("stopped %s after step %lld of %lld; saved %s\n", reason.c_str(),
+  std::printf("stopped %s after step %lld of %lld; ", reason.c_str(),
               static_cast<long long>(trainer.position().step),
-              static_cast<long long>(trainer.total_steps()), saved.c_str());
+              static_cast<long long>(trainer.total_steps()));
+  if (saved.empty()) {
+    std::printf("without --checkpoint no parameters are saved\n");
+    return;
+  }
+  std::printf("saved %s\n", saved.c_str());
   std::printf("to go on, give the same command with --resume auto\n");
+}
+
+/// Collective.
+void finish_trace(ProcessGroup& world, Tracer& tracer, const std::string& path) {
+  const std::vector<RankTrace> ranks = tracer.collect();
+  collectively(world, [&] {
+    if (world.rank() == 0) write_trace(path, ranks);
+  });
+  if (world.rank() != 0) return;
+  std::int64_t kept = 0, dropped = 0;
+  for (const RankTrace& rank : ranks) {
+    kept += std::ssize(rank.spans);
+    dropped += rank.dropped;
+  }
+  std::printf("trace             %s, %s%s spans", path.c_str(), dropped > 0 ? "the newest " : "",
+              render_count(kept).c_str());
+  if (dropped > 0) std::printf("; %s older ones are dropped", render_count(dropped).c_str());
+  std::printf("\n");
 }
 
 /// The options, with what was chosen where exact mode's are left out.
@@ -115,7 +140,10 @@ void write_results(TrainingJob& job, const TrainOptions& options, bool has_gradi
 int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions& options) {
   Companions with;
   // From here on, so that a signal that comes while data are read is not lost.
-  if (!options.checkpoint.folder.empty()) with.stop.emplace(options.checkpoint.time_limit);
+  // A run that is traced is often stopped early, and keeps its trace.
+  if (!options.checkpoint.folder.empty() || !options.trace.empty()) {
+    with.stop.emplace(options.checkpoint.time_limit);
+  }
   TrainerOptions trainer_options = options.trainer;
   Job job;
   Data data;
@@ -132,6 +160,8 @@ int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions&
   }
   print_devices(world, device);
 
+  std::optional<Tracer> tracer;
+  if (!options.trace.empty()) tracer.emplace(world);
   Mesh mesh(world, job.mesh);
   std::optional<TrainingJob> training;
   collectively(world, [&] {
@@ -181,9 +211,11 @@ int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions&
   const std::string saved = checkpoints.save_now(*training, trainer.position());
   if (end == RunEnd::stopped) {
     say_how_to_go_on(world, *with.stop, trainer, saved);
+    if (tracer) finish_trace(world, *tracer, options.trace);
     return 0;
   }
   write_results(*training, options, totals.samples > 0);
+  if (tracer) finish_trace(world, *tracer, options.trace);
   print_summary(world, training->model(), totals);
   return 0;
 }

@@ -122,6 +122,10 @@ void add_file_options(CLI::App& command, TrainOptions& train) {
   command.add_option("--log", train.log, "write a JSON line for each step and epoch")
       ->type_name("FILE");
   command
+      .add_option("--trace", train.trace,
+                  "write what each rank did when, for ui.perfetto.dev or chrome://tracing")
+      ->type_name("FILE");
+  command
       .add_option("--progress", train.progress,
                   "line (redrawn), plain (printed) or auto: line on a terminal")
       ->type_name("NAME")

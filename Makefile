@@ -31,7 +31,7 @@ TEST_SCRIPTS = tests/test_*.sh
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all deps data train demo test chaos fuzz fuzz-keep bench format lint help install clean FORCE
+.PHONY: all deps deps-peers deps-cluster data train demo test chaos cluster-test fuzz fuzz-keep bench bench-peers format lint help install clean FORCE
 .DEFAULT_GOAL := all
 # All cores, unless the command line has a -j of its own, which wins, or another make shares them out.
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
@@ -59,7 +59,7 @@ endif
 # What is installed on this machine, found anew by every make that compiles (it takes a few
 # milliseconds) and written when it changed. Being an included file it is made first of all, and
 # make reads everything again after it: `make deps train` needs no second run.
-ifneq ($(filter-out help clean deps data fuzz fuzz-keep format format-check,$(goals)),)
+ifneq ($(filter-out help clean deps deps-peers deps-cluster data fuzz fuzz-keep format format-check,$(goals)),)
 config := build/config/$(BLAS)-$(notdir $(firstword $(CXX))).mk
 $(config): FORCE
 	@tools/probe.sh $@ "$(CXX)" $(BLAS) $(if $(filter deps test run-fuzzers,$(goals)),install,report)
@@ -71,6 +71,12 @@ all: ## build the program; what make does without a target
 
 deps: ## install what is missing (Debian, Ubuntu)
 	@tools/deps.sh install "$(CXX)"
+
+deps-peers: ## install what bench-peers compares with: PyTorch
+	@tools/deps.sh peers
+
+deps-cluster: ## install what cluster-test needs: ip, tc
+	@tools/deps.sh cluster
 
 data: | $(filter deps,$(goals)) ## fetch MNIST into data/mnist
 	@tools/fetch_mnist.sh data/mnist
@@ -111,7 +117,10 @@ bench: $(bench_programs) ## measure, on RANKS ranks
 	  echo "$(MPIEXEC) -n $(RANKS) $$program"; \
 	  $(MPIEXEC) -n $(RANKS) $$program; done
 
-cxx_files = $(wildcard include/*/*.hpp $(addsuffix /*.[ch]pp,src src/* tests fuzz bench))
+bench-peers: $(peer_programs) ## the same work by PyTorch and by MPICH, in turn; takes a quarter of an hour
+	@MPIEXEC='$(MPIEXEC)' python3 bench/peers/compare.py $(variant_dir)/float/bench
+
+cxx_files = $(wildcard include/*/*.hpp $(addsuffix /*.[ch]pp,src src/* tests fuzz bench bench/peers))
 shell_files = $(wildcard tools/*.sh tests/*.sh bench/*.sh) .ci/run
 
 format: ## bring all code into the project's format

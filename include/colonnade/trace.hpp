@@ -43,8 +43,7 @@ void write_trace(const std::string& path, std::span<const RankTrace> ranks);
 /// Records what all ranks of a world do, from its construction to collect().
 class Tracer {
  public:
-  /// So many spans of all ranks make a file of about 50 MB, which is what a browser takes with
-  /// ease.
+  /// So many spans of all ranks make a file of some 40 MB, which a browser takes with ease.
   static constexpr std::size_t comfortable_spans = 1 << 18;
 
   /// Keeps the newest of each rank's spans, an equal share of `spans` in all. Records in `world`

@@ -42,4 +42,23 @@ class Place {
   std::atomic<std::uint64_t> version_ = 0;
 };
 
+/// Tells the watchdog, where there is one, that this rank is in a collective until the scope ends.
+class Inside {
+ public:
+  Inside(Place* place, Whereabouts where, const Fingerprint& call, Place::Time begin)
+      : place_(place), call_(call) {
+    if (place_ != nullptr) place_->publish(where, call, begin);
+  }
+  ~Inside() {
+    if (place_ != nullptr)
+      place_->publish(Whereabouts::outside, call_, std::chrono::steady_clock::now());
+  }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+
+ private:
+  Place* place_;
+  const Fingerprint& call_;
+};
+
 }  // namespace colonnade

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <exception>
 #include <new>
 #include <string>
 
 #include "place.hpp"
+#include "watched_file.hpp"
 
 namespace colonnade {
 
@@ -19,31 +19,6 @@ Traffic& Traffic::operator+=(const Traffic& other) {
 }
 
 namespace {
-
-class SelfTransport final : public Transport {
- public:
-  std::string_view name() const override { return "self"; }
-  int rank() const override { return 0; }
-  int size() const override { return 1; }
-  void all_gather(void*, std::span<const Range>, Index, DataType) override {}
-  void reduce_scatter(const void* send, void* receive, std::span<const Range> pieces, Index unit,
-                      DataType type, SumOrder) override {
-    const auto bytes = static_cast<std::size_t>(pieces[0].size() * unit) * size_of(type);
-    if (bytes > 0) std::memcpy(receive, send, bytes);
-  }
-  void all_reduce(void*, Index, DataType, Reduction, SumOrder) override {}
-  void broadcast(void*, Index, DataType, int) override {}
-  void barrier() override {}
-  void start_all_reduce(void*, Index, DataType) override {}
-  void start_reduce_scatter(const void* send, void* receive, std::span<const Range> pieces,
-                            Index unit, DataType type) override {
-    reduce_scatter(send, receive, pieces, unit, type, SumOrder::any);
-  }
-  void progress() override {}
-  void finish() override {}
-  std::unique_ptr<Transport> split(int, int) override { return make_self_transport(); }
-  std::unique_ptr<Transport> split_by_node() override { return make_self_transport(); }
-};
 
 void check_pieces(std::span<const Range> pieces, Index unit, Index count, int ranks) {
   Index covered = 0;  // up to the first gap, overlap or negative length
@@ -89,25 +64,6 @@ std::int32_t detail_of(std::span<const Range> pieces, Index unit, SumOrder order
   return static_cast<std::int32_t>(digest >> 32);
 }
 
-/// Tells the watchdog, where there is one, that this rank is in a collective until the scope ends.
-class Inside {
- public:
-  Inside(Place* place, Whereabouts where, const Fingerprint& call, Place::Time begin)
-      : place_(place), call_(call) {
-    if (place_ != nullptr) place_->publish(where, call, begin);
-  }
-  ~Inside() {
-    if (place_ != nullptr)
-      place_->publish(Whereabouts::outside, call_, std::chrono::steady_clock::now());
-  }
-  Inside(const Inside&) = delete;
-  Inside& operator=(const Inside&) = delete;
-
- private:
-  Place* place_;
-  const Fingerprint& call_;
-};
-
 void check_account(std::span<const Account> accounts, int account) {
   if (account >= 0 && static_cast<std::size_t>(account) < accounts.size()) return;
   throw Error("no such account of a process group's traffic",
@@ -117,10 +73,6 @@ void check_account(std::span<const Account> accounts, int account) {
 }
 
 }  // namespace
-
-std::unique_ptr<Transport> make_self_transport() {
-  return std::make_unique<SelfTransport>();
-}
 
 ProcessGroup::ProcessGroup(std::unique_ptr<Transport> transport, std::string_view name)
     : transport_(std::move(transport)),
@@ -142,34 +94,47 @@ Fingerprint ProcessGroup::next_call(Collective kind, Index count, DataType type,
 }
 
 template <class Work>
-void ProcessGroup::measured(const Fingerprint& call, Index bytes_sent, Work&& work) {
+void ProcessGroup::measured(const Fingerprint& call, Activity activity, Index bytes_sent,
+                            Work&& work) {
   const auto begin = std::chrono::steady_clock::now();
   {
     const Inside inside(place_.get(), Whereabouts::inside, call, begin);
     transport_->announce(call);
     work();
   }
-  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
-  count(call.kind, account_, {1, bytes_sent, elapsed.count()});
+  count(call, activity, account_, {.calls = 1, .bytes_sent = bytes_sent}, begin);
 }
 
 template <class Work>
-void ProcessGroup::measured_in_flight(bool waits, Work&& work) {
+void ProcessGroup::measured_in_flight(Activity activity, Work&& work) {
   if (!started_) return;
   const auto begin = std::chrono::steady_clock::now();
   {
+    const bool waits = activity == Activity::finish;
     const Inside inside(waits ? place_.get() : nullptr, Whereabouts::finishing, started_->call,
                         begin);
     work();
   }
-  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
-  count(started_->call.kind, started_->account, {0, 0, elapsed.count()});
+  count(started_->call, activity, started_->account, {}, begin);
 }
 
-void ProcessGroup::count(Collective kind, int account, const Traffic& traffic) {
-  const auto k = static_cast<std::size_t>(kind);
+void ProcessGroup::count(const Fingerprint& call, Activity activity, int account, Traffic traffic,
+                         Timeline::Time begin) {
+  const auto end = std::chrono::steady_clock::now();
+  traffic.seconds = std::chrono::duration<double>(end - begin).count();
+  const auto k = static_cast<std::size_t>(call.kind);
   traffic_[k] += traffic;
   accounts_[static_cast<std::size_t>(account)].traffic[k] += traffic;
+  if (timeline_ == nullptr) return;
+  timeline_->add({.begin = Timeline::nanoseconds_of(begin),
+                  .end = Timeline::nanoseconds_of(end),
+                  .number = call.sequence,
+                  .bytes_sent = traffic.bytes_sent,
+                  .site = sites_[static_cast<std::size_t>(account)],
+                  .group = recorded_as_,
+                  .activity = activity,
+                  .phase = call.phase,
+                  .kind = call.kind});
 }
 
 void ProcessGroup::all_gather_bytes(void* buffer, Index count, std::span<const Range> pieces,
@@ -177,7 +142,7 @@ void ProcessGroup::all_gather_bytes(void* buffer, Index count, std::span<const R
   check_pieces(pieces, unit, count, size());
   const Index own = pieces[static_cast<std::size_t>(rank())].size() * unit;
   measured(next_call(Collective::all_gather, count, type, detail_of(pieces, unit, SumOrder::any)),
-           bytes_of(own, type) * (size() - 1),
+           Activity::collective, bytes_of(own, type) * (size() - 1),
            [&] { transport_->all_gather(buffer, pieces, unit, type); });
 }
 
@@ -186,21 +151,21 @@ void ProcessGroup::reduce_scatter_bytes(const void* send, Index send_count, void
                                         Index unit, DataType type, SumOrder order) {
   const Index own = checked_own_count(pieces, unit, send_count, receive_count, size(), rank());
   measured(next_call(Collective::reduce_scatter, send_count, type, detail_of(pieces, unit, order)),
-           bytes_of(send_count - own, type),
+           Activity::collective, bytes_of(send_count - own, type),
            [&] { transport_->reduce_scatter(send, receive, pieces, unit, type, order); });
 }
 
 void ProcessGroup::all_reduce_bytes(void* buffer, Index count, DataType type, Reduction reduction,
                                     SumOrder order) {
   measured(next_call(Collective::all_reduce, count, type, detail_of(reduction, order)),
-           2 * bytes_of(count, type) * (size() - 1) / size(),
+           Activity::collective, 2 * bytes_of(count, type) * (size() - 1) / size(),
            [&] { transport_->all_reduce(buffer, count, type, reduction, order); });
 }
 
 void ProcessGroup::start_all_reduce_bytes(void* buffer, Index count, DataType type) {
   const Fingerprint call =
       next_call(Collective::all_reduce, count, type, detail_of(Reduction::sum, SumOrder::any));
-  measured(call, 2 * bytes_of(count, type) * (size() - 1) / size(),
+  measured(call, Activity::start, 2 * bytes_of(count, type) * (size() - 1) / size(),
            [&] { transport_->start_all_reduce(buffer, count, type); });
   started_ = {call, account_};
 }
@@ -211,28 +176,30 @@ void ProcessGroup::start_reduce_scatter_bytes(const void* send, Index send_count
   const Index own = checked_own_count(pieces, unit, send_count, receive_count, size(), rank());
   const Fingerprint call = next_call(Collective::reduce_scatter, send_count, type,
                                      detail_of(pieces, unit, SumOrder::any));
-  measured(call, bytes_of(send_count - own, type),
+  measured(call, Activity::start, bytes_of(send_count - own, type),
            [&] { transport_->start_reduce_scatter(send, receive, pieces, unit, type); });
   started_ = {call, account_};
 }
 
 void ProcessGroup::progress() {
-  measured_in_flight(false, [&] { transport_->progress(); });
+  measured_in_flight(Activity::progress, [&] { transport_->progress(); });
 }
 
 void ProcessGroup::finish() {
-  measured_in_flight(true, [&] { transport_->finish(); });
+  measured_in_flight(Activity::finish, [&] { transport_->finish(); });
   started_.reset();
 }
 
 void ProcessGroup::broadcast_bytes(void* buffer, Index count, DataType type, int root) {
   const Index peers = rank() == root ? size() - 1 : 0;
-  measured(next_call(Collective::broadcast, count, type, root), bytes_of(count, type) * peers,
+  measured(next_call(Collective::broadcast, count, type, root), Activity::collective,
+           bytes_of(count, type) * peers,
            [&] { transport_->broadcast(buffer, count, type, root); });
 }
 
 void ProcessGroup::barrier() {
-  measured(next_call(Collective::barrier, 0, DataType::byte, 0), 0, [&] { transport_->barrier(); });
+  measured(next_call(Collective::barrier, 0, DataType::byte, 0), Activity::collective, 0,
+           [&] { transport_->barrier(); });
 }
 
 ProcessGroup ProcessGroup::split_off(std::string_view name,
@@ -243,6 +210,7 @@ ProcessGroup ProcessGroup::split_off(std::string_view name,
   ProcessGroup part(split(), name);
   part.world_rank_ = world_rank_;
   part.place_ = place_;
+  part.record(timeline_);
   return part;
 }
 
@@ -254,44 +222,31 @@ ProcessGroup ProcessGroup::split_by_node() {
   return split_off("node", [&] { return transport_->split_by_node(); });
 }
 
-namespace {
-
-/// A shared file whose calls the watchdog sees.
-class WatchedFile final : public SharedFile {
- public:
-  WatchedFile(std::unique_ptr<SharedFile> file, std::shared_ptr<Place> place,
-              const Fingerprint& call)
-      : file_(std::move(file)), place_(std::move(place)), call_(call) {}
-
-  void write(std::span<const FilePart> parts) override {
-    const Inside inside(place_.get(), Whereabouts::inside, call_, std::chrono::steady_clock::now());
-    file_->write(parts);
-  }
-  void close() override {
-    const Inside inside(place_.get(), Whereabouts::inside, call_, std::chrono::steady_clock::now());
-    file_->close();
-  }
-
- private:
-  std::unique_ptr<SharedFile> file_;
-  std::shared_ptr<Place> place_;
-  Fingerprint call_;
-};
-
-}  // namespace
-
 std::unique_ptr<SharedFile> ProcessGroup::open_shared(const std::string& path) {
   const Fingerprint call = next_call(Collective::file, 0, DataType::byte, 0);
   const Inside inside(place_.get(), Whereabouts::inside, call, std::chrono::steady_clock::now());
   transport_->announce(call);
   std::unique_ptr<SharedFile> file = transport_->open_shared(path);
-  if (place_ == nullptr) return file;
-  return std::make_unique<WatchedFile>(std::move(file), place_, call);
+  return place_ == nullptr ? std::move(file) : watched(std::move(file), place_, call);
 }
 
 void ProcessGroup::watch(std::shared_ptr<Place> place) {
   transport_->compare_announcements();
   place_ = std::move(place);
+}
+
+void ProcessGroup::record(std::shared_ptr<Timeline> timeline) {
+  timeline_ = std::move(timeline);
+  if (timeline_ == nullptr) return;
+  sites_.clear();
+  for (const Account& account : accounts_) sites_.push_back(timeline_->site(account.name));
+  // Its first rank finds an id for the group that no other group has: each rank has its own ids.
+  std::int64_t id = (std::int64_t{world_rank_} << 32) + std::ssize(timeline_->groups());
+  const Fingerprint call = next_call(Collective::split, 1, DataType::int64, 0);
+  const Inside inside(place_.get(), Whereabouts::inside, call, std::chrono::steady_clock::now());
+  transport_->announce(call);
+  transport_->broadcast(&id, 1, DataType::int64, 0);
+  recorded_as_ = timeline_->add_group({std::string(name_.view()), id, size()});
 }
 
 Traffic ProcessGroup::total_traffic() const {
@@ -305,6 +260,7 @@ int ProcessGroup::account(std::string_view name) {
                                   [=](const Account& account) { return account.name == name; });
   if (found != accounts_.end()) return static_cast<int>(found - accounts_.begin());
   accounts_.push_back({.name = std::string(name)});
+  if (timeline_ != nullptr) sites_.push_back(timeline_->site(name));
   return static_cast<int>(accounts_.size()) - 1;
 }
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "colonnade/memory.hpp"
+#include "colonnade/timeline.hpp"
 #include "colonnade/transport.hpp"
 
 namespace colonnade {
@@ -144,6 +145,20 @@ class ProcessGroup {
   /// to `place` where this rank is. Collective; for Watchdog.
   void watch(std::shared_ptr<Place> place);
 
+  /// From now on this group, and every one that is split from it, records in `timeline` what this
+  /// rank does; null ends it here. All ranks give one, or none of them. Collective, and not
+  /// counted.
+  void record(std::shared_ptr<Timeline> timeline);
+
+  /// Records what this rank does until the end of the scope, as a part of the account and phase
+  /// that its collectives are charged to now. `number` is that of a step. The group must stay where
+  /// it is meanwhile.
+  Span span(Activity activity, std::int64_t number = 0) {
+    if (timeline_ == nullptr) return {};
+    return {*timeline_,   activity, phase_, sites_[static_cast<std::size_t>(account_)],
+            recorded_as_, number};
+  }
+
   /// A file that is there, for all ranks to write their parts of. Collective, and not counted.
   std::unique_ptr<SharedFile> open_shared(const std::string& path);
 
@@ -183,10 +198,11 @@ class ProcessGroup {
                          const std::function<std::unique_ptr<Transport>()>& split);
   Fingerprint next_call(Collective kind, Index count, DataType type, std::int32_t detail);
   template <class Work>
-  void measured(const Fingerprint& call, Index bytes_sent, Work&& work);
+  void measured(const Fingerprint& call, Activity activity, Index bytes_sent, Work&& work);
   template <class Work>
-  void measured_in_flight(bool waits, Work&& work);
-  void count(Collective kind, int account, const Traffic& traffic);
+  void measured_in_flight(Activity activity, Work&& work);
+  void count(const Fingerprint& call, Activity activity, int account, Traffic traffic,
+             Timeline::Time begin);
 
   friend class AccountScope;
 
@@ -205,7 +221,10 @@ class ProcessGroup {
   ShortText<9> name_;
   int world_rank_;
   std::int64_t calls_ = 0;
-  std::shared_ptr<Place> place_;  // null: nobody watches
+  std::shared_ptr<Place> place_;        // null: nobody watches
+  std::shared_ptr<Timeline> timeline_;  // null: nobody records
+  std::vector<std::uint16_t> sites_;    // of each account, in the timeline
+  std::uint16_t recorded_as_ = 0;       // this group's index in the timeline
 };
 
 /// Charges a group's traffic to one account until its end, and to the former one again after it.

@@ -1,0 +1,86 @@
+#include "colonnade/timeline.hpp"
+
+#include <algorithm>
+#include <type_traits>
+
+namespace colonnade {
+
+static_assert(std::has_unique_object_representations_v<SpanRecord>);
+
+std::string_view to_string(Activity activity) {
+  switch (activity) {
+    case Activity::step:
+      return "step";
+    case Activity::evaluation:
+      return "evaluation";
+    case Activity::save:
+      return "save";
+    case Activity::batch:
+      return "batch";
+    case Activity::zero_gradients:
+      return "zero gradients";
+    case Activity::forward_product:
+      return "forward product";
+    case Activity::input_gradient:
+      return "input gradient";
+    case Activity::weight_gradient:
+      return "weight gradient";
+    case Activity::activation:
+      return "activation";
+    case Activity::loss:
+      return "loss";
+    case Activity::accumulation:
+      return "accumulation";
+    case Activity::norm:
+      return "norm";
+    case Activity::update:
+      return "update";
+    case Activity::collective:
+      return "collective";
+    case Activity::start:
+      return "start";
+    case Activity::progress:
+      return "progress";
+    case Activity::finish:
+      return "finish";
+  }
+  return "";
+}
+
+ActivityTotals operator-(const ActivityTotals& after, const ActivityTotals& before) {
+  ActivityTotals between;
+  for (std::size_t i = 0; i < activity_count; ++i) {
+    between[i] = {after[i].count - before[i].count, after[i].nanoseconds - before[i].nanoseconds,
+                  after[i].bytes_sent - before[i].bytes_sent};
+  }
+  return between;
+}
+
+Timeline::Timeline(std::size_t capacity) : ring_(std::max<std::size_t>(capacity, 1)) {}
+
+std::vector<SpanRecord> Timeline::records() const {
+  const auto newest = ring_.begin() + static_cast<std::ptrdiff_t>(next_);
+  std::vector<SpanRecord> records;
+  if (rounds_ > 0) records.assign(newest, ring_.end());
+  records.insert(records.end(), ring_.begin(), newest);
+  return records;
+}
+
+std::int64_t Timeline::dropped() const {
+  if (rounds_ == 0) return 0;
+  return (rounds_ - 1) * std::ssize(ring_) + static_cast<std::int64_t>(next_);
+}
+
+std::uint16_t Timeline::site(std::string_view name) {
+  const auto found = std::find(sites_.begin(), sites_.end(), name);
+  const auto index = static_cast<std::uint16_t>(found - sites_.begin());
+  if (found == sites_.end()) sites_.emplace_back(name);
+  return index;
+}
+
+std::uint16_t Timeline::add_group(RecordedGroup group) {
+  groups_.push_back(std::move(group));
+  return static_cast<std::uint16_t>(groups_.size() - 1);
+}
+
+}  // namespace colonnade

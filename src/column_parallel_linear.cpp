@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "colonnade/ops.hpp"
 #include "colonnade/regions.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
@@ -65,12 +64,12 @@ ColumnParallelLinear::Output ColumnParallelLinear::forward(Tensor x,
 Tensor ColumnParallelLinear::compute(ConstMatrixView x, const ForwardContext& context,
                                      MatrixView y_local) const {
   if (derivative_is_one()) {
-    linear_forward(x, weight_.value, y_local, weight_.weight_shards());
-    bias_forward(bias_.value, y_local);
+    forward_product(x, y_local);
+    add_bias(y_local);
     return {};
   }
   Tensor z(x.rows, weight_.value.cols(), memory());
-  linear_forward(x, weight_.value, z, weight_.weight_shards());            // Z_r = X W_r
+  forward_product(x, z);                                                   // Z_r = X W_r
   activate(context, output_cut_.range(group_->rank()).begin, z, y_local);  // s(Z_r + b_r)
   return z;
 }
@@ -87,10 +86,10 @@ Tensor ColumnParallelLinear::backward(Cache cache, Tensor dy) {
   Tensor dx;
   if (input_gradient_ != InputGradient::none) {
     dx = Tensor(cache.x.rows(), cache.x.cols(), memory());
-    linear_backward_input(dz, weight_.value, dx, weight_.weight_shards());  // partial dX
+    backward_input(dz, dx);  // partial dX = dZ_r W_r^T
     dx = sum_input_gradient(std::move(dx));
   }
-  linear_backward_weight(cache.x, dz, weight_.grad, weight_.weight_shards());  // dW_r += X^T dZ_r
+  backward_weight(cache.x, dz);  // dW_r += X^T dZ_r
   return dx;
 }
 

@@ -30,8 +30,29 @@ LinearLayer::LinearLayer(ProcessGroup& group, const Options& options, Parameter 
   fill_normal(weight_, options.seed, 1 / std::sqrt(static_cast<double>(options.in)));
 }
 
+void LinearLayer::forward_product(ConstMatrixView x, MatrixView z) const {
+  const Span span = group_->span(Activity::product);
+  linear_forward(x, weight_.value, z, weight_.weight_shards());
+}
+
+void LinearLayer::backward_input(ConstMatrixView dz, MatrixView dx) const {
+  const Span span = group_->span(Activity::input_gradient);
+  linear_backward_input(dz, weight_.value, dx, weight_.weight_shards());
+}
+
+void LinearLayer::backward_weight(ConstMatrixView x, ConstMatrixView dz) {
+  const Span span = group_->span(Activity::weight_gradient);
+  linear_backward_weight(x, dz, weight_.grad, weight_.weight_shards());
+}
+
+void LinearLayer::add_bias(MatrixView z) const {
+  const Span span = group_->span(Activity::activation);
+  bias_forward(bias_.value, z);
+}
+
 void LinearLayer::activate(const ForwardContext& context, Index first_col, MatrixView z,
                            MatrixView y) const {
+  const Span span = group_->span(Activity::activation);
   activation_forward(options_.activation, bias_.value, z, y);
   if (options_.dropout == 0 || !context.training) return;
   dropout_forward({.random = dropout_.at(context.step),
@@ -42,6 +63,7 @@ void LinearLayer::activate(const ForwardContext& context, Index first_col, Matri
 }
 
 Tensor LinearLayer::backward_activation(Tensor derivative, Tensor dy) {
+  const Span span = group_->span(Activity::activation);
   if (derivative_is_one()) {
     bias_backward(dy, bias_.grad);
     return dy;

@@ -16,11 +16,13 @@ MeanSquare::MeanSquare(ProcessGroup& group, OutputColumns columns)
 }
 
 Loss::Output MeanSquare::forward(Tensor y, ConstMatrixView t) const {
+  const Span span = group_->span(Activity::loss);
   const double sum = squared_error_forward(y, t);
   return {sum, {.y = std::move(y)}};
 }
 
 Tensor MeanSquare::backward(Cache cache, ConstMatrixView t, Index rows) const {
+  const Span span = group_->span(Activity::loss);
   const Range own = columns_.dy;
   Tensor dy(cache.y.rows(), own.size(), group_->memory());
   squared_error_backward(std::as_const(cache.y).columns(own), t.columns(own), mean(1, rows), dy);
@@ -45,6 +47,7 @@ CrossEntropy::CrossEntropy(ProcessGroup& group, OutputColumns columns, double la
 }
 
 Loss::Output CrossEntropy::forward(Tensor y, ConstMatrixView t) const {
+  const Span span = group_->span(Activity::loss);
   const AccountScope charge = group_->charge(account_, Phase::forward);
   const auto n = static_cast<std::size_t>(y.rows());
   std::pmr::vector<double> largest(n, group_->memory()), sums(3 * n, group_->memory());
@@ -64,6 +67,7 @@ Loss::Output CrossEntropy::forward(Tensor y, ConstMatrixView t) const {
 }
 
 Tensor CrossEntropy::backward(Cache cache, ConstMatrixView t, Index rows) const {
+  const Span span = group_->span(Activity::loss);
   Tensor dy(cache.y.rows(), cache.y.cols(), group_->memory());
   cross_entropy_backward(cache.y, t.columns(columns_.dy), cache.exp_sums, label_smoothing_,
                          columns_.total, mean(1, rows), dy);

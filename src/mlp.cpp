@@ -94,6 +94,7 @@ void Mlp::backward(Cache cache, Tensor dy, const LayerReady& ready) {
 }
 
 void Mlp::zero_grad() {
+  const Span span = group_->span(Activity::zero_gradients);
   for (Parameter* parameter : parameters_) parameter->grad.set_zero();
 }
 

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "colonnade/ops.hpp"
 #include "colonnade/regions.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
@@ -60,14 +59,14 @@ RowParallelLinear::Output RowParallelLinear::forward(Tensor x,
 Tensor RowParallelLinear::compute(ConstMatrixView x, const ForwardContext& context,
                                   Tensor& y) const {
   Tensor z(x.rows, options_.out, memory());
-  linear_forward(x, weight_.value, z, weight_.weight_shards());  // partial Z
+  forward_product(x, z);  // partial Z = X_r W_r
   if (shard_output_) {
     z = ReduceScatterColumns::forward(*group_, output_cut_, z, sum_order());  // own columns of Z
   } else {
     ReduceFromRanks::forward(*group_, z, sum_order());  // Z
   }
   if (derivative_is_one()) {
-    bias_forward(bias_.value, z);
+    add_bias(z);
     y = std::move(z);
     return {};
   }
@@ -87,8 +86,8 @@ Tensor RowParallelLinear::backward(Cache cache, Tensor dy) {
   if (shard_output_) dz = ReduceScatterColumns::backward(*group_, output_cut_, dz);  // all columns
 
   Tensor dx_local(cache.x.rows(), cache.x.cols(), memory());
-  linear_backward_input(dz, weight_.value, dx_local, weight_.weight_shards());  // dX_r = dZ W_r^T
-  linear_backward_weight(cache.x, dz, weight_.grad, weight_.weight_shards());   // dW_r += X_r^T dZ
+  backward_input(dz, dx_local);  // dX_r = dZ W_r^T
+  backward_weight(cache.x, dz);  // dW_r += X_r^T dZ
   return dx_local;
 }
 

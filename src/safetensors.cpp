@@ -125,6 +125,7 @@ std::vector<std::uint64_t> write_slices(ProcessGroup& group, const std::string& 
 
 void save_safetensors(ProcessGroup& group, const std::string& path,
                       std::span<const TensorSlice> slices, Metadata metadata) {
+  const Span span = group.span(Activity::save);
   collectively(group, [&] { check_slices(slices); });
   check_cover(group, slices);
   // Checksums have a fixed length, so the layout is known before they are.

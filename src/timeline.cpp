@@ -19,8 +19,8 @@ std::string_view to_string(Activity activity) {
       return "batch";
     case Activity::zero_gradients:
       return "zero gradients";
-    case Activity::forward_product:
-      return "forward product";
+    case Activity::product:
+      return "product";
     case Activity::input_gradient:
       return "input gradient";
     case Activity::weight_gradient:

@@ -40,6 +40,12 @@ std::vector<std::int64_t> largest_columns(const Mlp& model, const Tensor& y) {
   return columns;
 }
 
+void fetch(ProcessGroup& group, const Dataset& data, std::span<const Index> rows, Tensor& x,
+           Tensor& t) {
+  const Span span = group.span(Activity::batch);
+  data.fill_batch(rows, x, t);
+}
+
 Traffic traffic_of(Mesh& mesh) {
   Traffic sum = mesh.tp().total_traffic();
   sum += mesh.dp().total_traffic();
@@ -53,6 +59,7 @@ Evaluation evaluate(TrainingJob& job, const Dataset& data, Index batch, Index ac
   ProcessGroup& dp = job.mesh().dp();
   const Mlp& model = job.model();
   const Loss& loss = job.loss();
+  const Span span = model.group().span(Activity::evaluation);
   std::vector<double> sums;  // of each micro-batch, over the batches
   std::int64_t right = 0;
   std::vector<Index> rows;
@@ -67,7 +74,7 @@ Evaluation evaluate(TrainingJob& job, const Dataset& data, Index batch, Index ac
       std::iota(rows.begin(), rows.end(), begin + parts[part].begin);
       Tensor x(part_rows, data.inputs(), model.memory());
       Tensor t(part_rows, data.targets(), model.memory());
-      data.fill_batch(rows, x, t);
+      fetch(model.group(), data, rows, x, t);
       Tensor y = model.forward(std::move(x)).y;
       if (data.has_classes()) {
         const std::vector<std::int64_t> columns = largest_columns(model, y);
@@ -180,6 +187,8 @@ void Trainer::end_epoch() {
 }
 
 StepReport Trainer::step(std::span<const Index> rows) {
+  ProcessGroup& group = job_->model().group();
+  const Span span = group.span(Activity::step, position_.step + 1);
   const auto begin = std::chrono::steady_clock::now();
   const Traffic before = traffic_of(job_->mesh());
   const Index count = static_cast<Index>(rows.size());
@@ -193,9 +202,9 @@ StepReport Trainer::step(std::span<const Index> rows) {
   for (const Range part : parts_) {
     Tensor x(part.size(), train_->inputs(), job_->model().memory());
     Tensor t(part.size(), train_->targets(), job_->model().memory());
-    train_->fill_batch(
-        rows.subspan(static_cast<std::size_t>(part.begin), static_cast<std::size_t>(part.size())),
-        x, t);
+    fetch(group, *train_,
+          rows.subspan(static_cast<std::size_t>(part.begin), static_cast<std::size_t>(part.size())),
+          x, t);
     training_step_.add(std::move(x), t, part.begin);
   }
   const double factor = schedule_.factor(position_.step);

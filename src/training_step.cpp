@@ -82,6 +82,7 @@ void TrainingStep::add(Tensor x, ConstMatrixView t, Index first_row) {
 // and as backward adds to them, a pair of micro-batches joins by itself.
 void TrainingStep::join_gradients_along_tree() {
   if (!exact() || added_ % 2 == 0) return;
+  const Span span = model_->group().span(Activity::accumulation);
   const auto parameters = model_->parameters();
   for (int joins = joins_after(added_); joins > 1; --joins) {
     std::vector<Tensor>& lower = gradient_sums_[static_cast<std::size_t>(--gradient_sums_height_)];
@@ -145,6 +146,7 @@ StepResult TrainingStep::finish(double factor, bool stop) {
                     finite ? "is too large to square" : "is not finite");
     }
   }
+  const Span span = model_->group().span(Activity::update);
   optimizer_->step(factor, scale);
   return result;
 }
@@ -180,6 +182,7 @@ StepResult TrainingStep::refuse(StepResult result, const std::string& quantity,
 // |g|^2 is the sum over tensor-parallel ranks of what they cut, and what all of them hold counts
 // once: the first of them counts it.
 void TrainingStep::sum_squares() {
+  const Span span = model_->group().span(Activity::norm);
   const auto parameters = model_->parameters();
   const bool in_runs = data_parallel_ != nullptr && data_parallel_->kind() == GradientSum::own_run;
   for (std::size_t i = 0; i < parameters.size(); ++i) {

@@ -71,6 +71,17 @@ class LinearLayer {
   SumOrder sum_order() const { return options_.shards > 0 ? SumOrder::tree : SumOrder::any; }
   std::pmr::memory_resource* memory() const { return group_->memory(); }
 
+  // What a layer computes with its block W of the weight and its part b of the bias, recorded.
+
+  /// z = x W.
+  void forward_product(ConstMatrixView x, MatrixView z) const;
+  /// dx = dz W^T.
+  void backward_input(ConstMatrixView dz, MatrixView dx) const;
+  /// Adds x^T dz to W's gradient.
+  void backward_weight(ConstMatrixView x, ConstMatrixView dz);
+  /// Adds b to z.
+  void add_bias(MatrixView z) const;
+
   /// Whether s'(z) is 1 everywhere, so that nobody needs it.
   bool derivative_is_one() const {
     return options_.activation == Activation::identity && options_.dropout == 0;

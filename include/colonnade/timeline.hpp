@@ -19,12 +19,12 @@ namespace colonnade {
 
 /// What a rank does. The first three contain others, which nest in them.
 enum class Activity : std::uint8_t {
-  step,            // an optimizer step, from its batch to its update
-  evaluation,      // of the test set
-  save,            // of a model file or a checkpoint
-  batch,           // fetching samples
-  zero_gradients,  // before a step
-  forward_product,
+  step,             // an optimizer step, from its batch to its update
+  evaluation,       // of the test set
+  save,             // of a model file or a checkpoint
+  batch,            // fetching samples
+  zero_gradients,   // before a step
+  product,          // Z = X W, in backward again where it is recomputed
   input_gradient,   // the product dX = dZ W^T
   weight_gradient,  // the product dW += X^T dZ
   activation,       // with bias and dropout, both ways

@@ -83,6 +83,13 @@ std::string_view to_string(MemoryPass pass);
 /// Numbers that a pass reads and writes for each element.
 double numbers_moved(MemoryPass pass);
 
+/// Bytes a second of each pass.
+struct MemoryRates {
+  double copy = 0;
+  double triad = 0;
+  double update = 0;
+};
+
 inline namespace COLONNADE_PRECISION {
 
 /// All-gather, reduce-scatter or all-reduce of buffers of Scalars from 64 bytes up to `largest`
@@ -92,9 +99,8 @@ inline namespace COLONNADE_PRECISION {
 MeasuredCollective measure_collective(ProcessGroup& group, Collective kind, SumOrder order,
                                       double largest, const Patience& patience = {});
 
-/// Bytes a second that this rank moves over arrays of so many elements. Collective.
-double measure_memory(ProcessGroup& group, MemoryPass pass, Index elements,
-                      const Patience& patience = {});
+/// Bytes a second that this rank moves over arrays of so many elements, pass by pass. Collective.
+MemoryRates measure_memory(ProcessGroup& group, Index elements, const Patience& patience = {});
 
 /// Floating-point operations a second of this rank's cores, in independent multiply-adds on the
 /// widest vectors of the build, on all its threads; two for each multiply-add. Collective.

@@ -3,7 +3,9 @@
 #include "colonnade/limits.hpp"
 
 #include <omp.h>
+
 #include <Eigen/Core>
+#include <algorithm>
 #include <array>
 #include <atomic>
 
@@ -27,19 +29,19 @@ constexpr Index chains = 12;
 /// number type has digits it is 2, and stays 2. Returns whether it is. The factors come from memory
 /// so that the compiler can't know that.
 bool multiply_and_add(Index rounds) {
-  static const volatile Scalar half = Scalar{0.5}, one = 1;
+  volatile Scalar half_in_memory = Scalar{0.5}, one_in_memory = 1;
+  const Scalar half = half_in_memory, one = one_in_memory;
   const Packet a = Eigen::internal::pset1<Packet>(half), b = Eigen::internal::pset1<Packet>(one);
   std::array<Packet, chains> x;
   for (Packet& chain : x) chain = Eigen::internal::pset1<Packet>(Scalar{0});
   for (Index round = 0; round < rounds; ++round) {
     for (Packet& chain : x) chain = Eigen::internal::pmadd(chain, a, b);
   }
-  bool right = true;
-  for (const Packet& chain : x) {
-    right = right && Eigen::internal::predux_min(chain) == Scalar{2} &&
-            Eigen::internal::predux_max(chain) == Scalar{2};
+  std::array<Scalar, chains * packet_size> lanes;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    Eigen::internal::pstoreu(lanes.data() + static_cast<Index>(i) * packet_size, x[i]);
   }
-  return right;
+  return std::all_of(lanes.begin(), lanes.end(), [](Scalar lane) { return lane == 2; });
 }
 
 struct Arrays {
@@ -81,15 +83,14 @@ void go_through(MemoryPass pass, Arrays& arrays) {
   });
 }
 
-/// After one pass from zeros every array that was written holds ones.
-void check_pass(ProcessGroup& group, MemoryPass pass, Index elements) {
+/// After one pass from zeros every array that it writes holds ones. Collective.
+void check_pass(ProcessGroup& group, MemoryPass pass) {
+  constexpr Index elements = 3 * chunk_size + 1;
   Arrays arrays(elements);
   go_through(pass, arrays);
   const auto sum = [](const Tensor& x) { return array(x.data(), x.size()).sum(); };
-  const auto all = static_cast<Scalar>(elements);
-  const bool updates = pass == MemoryPass::update;
-  const bool right = sum(arrays.w) == all && sum(arrays.m) == (updates ? all : 0) &&
-                     sum(arrays.v) == (updates ? all : 0);
+  const Scalar all = elements, moments = pass == MemoryPass::update ? elements : 0;
+  const bool right = sum(arrays.w) == all && sum(arrays.m) == moments && sum(arrays.v) == moments;
   collectively(group, [&] {
     if (!right) {
       throw Error("wrong result of " + std::string(to_string(pass)) + ", which is not timed");
@@ -99,13 +100,17 @@ void check_pass(ProcessGroup& group, MemoryPass pass, Index elements) {
 
 }  // namespace
 
-double measure_memory(ProcessGroup& group, MemoryPass pass, Index elements,
-                      const Patience& patience) {
-  check_pass(group, pass, std::min<Index>(elements, 3 * chunk_size + 1));
+MemoryRates measure_memory(ProcessGroup& group, Index elements, const Patience& patience) {
   Arrays arrays(elements);
-  const Times times = time_together(group, patience, [&] { go_through(pass, arrays); });
-  const double bytes = numbers_moved(pass) * sizeof(Scalar) * static_cast<double>(elements);
-  return bytes / times.smallest;
+  const auto rate = [&](MemoryPass pass) {
+    check_pass(group, pass);
+    const Times times = time_together(group, patience, [&] { go_through(pass, arrays); });
+    const double bytes = numbers_moved(pass) * sizeof(Scalar) * static_cast<double>(elements);
+    return bytes / times.smallest;
+  };
+  return {.copy = rate(MemoryPass::copy),
+          .triad = rate(MemoryPass::triad),
+          .update = rate(MemoryPass::update)};
 }
 
 double measure_fma(ProcessGroup& group, const Patience& patience) {

@@ -48,6 +48,19 @@ MessageCost fit_message_cost(std::span<const TimedMessage> messages) {
   return {.latency = latency, .seconds_per_byte = beta};
 }
 
+double interpolate(std::span<const TimedMessage> messages, double bytes_sent) {
+  if (messages.empty()) throw Error("no messages to interpolate between");
+  const auto longer = std::find_if(messages.begin(), messages.end(), [&](const TimedMessage& m) {
+    return m.bytes_sent >= bytes_sent;
+  });
+  if (longer == messages.begin()) return longer->seconds;
+  const TimedMessage& shorter = *(longer - 1);
+  if (longer == messages.end()) return shorter.seconds * bytes_sent / shorter.bytes_sent;
+  const double share =
+      (bytes_sent - shorter.bytes_sent) / (longer->bytes_sent - shorter.bytes_sent);
+  return shorter.seconds + share * (longer->seconds - shorter.seconds);
+}
+
 inline namespace COLONNADE_PRECISION {
 
 namespace {

@@ -49,6 +49,8 @@ assert bench["step"]["flops"] == job["batch"] * (6 * sum(weights) - 2 * weights[
 if "dp=1" in job["mesh"]:
     own = sum(product["flops"] for product in bench["limits"]["products"])
     assert own >= bench["step"]["flops"] / ranks, own
+    for phase in bench["phases"] if ranks > 1 else ():
+        assert " of tp" not in phase["name"] or phase["limit_s"] > 0, phase
 assert abs(sum(phase["share_of_step"] for phase in bench["phases"]) - 1) < 1e-9
 kinds = {entry["collective"] for entry in bench["limits"]["collectives"]}
 assert (not kinds) == (ranks == 1), kinds
@@ -75,7 +77,7 @@ prints "fewer rows than copies" "^  limit / step" "$COLONNADE" "${bench[@]}" --r
 prints "the parts of a step" "^  backward-weight products +3 .* %" "$COLONNADE" "${bench[@]}"
 prints "the cost of collectives" "^  reduce-scatter of tp +[0-9.]+us  a call" \
   "$COLONNADE" "${bench[@]}" --ranks 2
-prints "memory beyond the caches" "of arrays, beyond the last cache$" \
+prints "memory beyond the caches" "^  memory, an optimizer.s update .*of arrays beyond the last cache$" \
   "$COLONNADE" bench mlp --seconds 0.01 --widths 12,8
 
 refuses "a bench of nothing" "no command: wanted mlp" "$COLONNADE" bench

@@ -29,8 +29,9 @@ ProfileLine message(Activity activity, Collective kind, const std::string& group
   return line;
 }
 
-MessageLimit limit(const std::string& group, Collective kind, SumOrder order, MessageCost cost) {
-  return {group, {.kind = kind, .order = order, .messages = {}, .cost = cost}};
+/// 0.5 s at one byte, 4.5 s at five.
+MessageLimit limit(const std::string& group, Collective kind, SumOrder order) {
+  return {group, {.kind = kind, .order = order, .messages = {{1, 0.5}, {5, 4.5}}, .cost = {}}};
 }
 
 /// A step of 100 s: 60 of products in 50, 8 of the optimizer in 4, and messages.
@@ -40,10 +41,8 @@ BenchResult planted() {
   result.limits.fma_rate = 20;
   result.limits.product_seconds = {20, 10, 20};
   result.limits.update_seconds = 4;
-  result.limits.messages = {limit("tp", Collective::all_gather, SumOrder::any,
-                                  {.latency = 0.5, .seconds_per_byte = 0.25}),
-                            limit("tp", Collective::all_reduce, SumOrder::tree,
-                                  {.latency = 0.125, .seconds_per_byte = 0})};
+  result.limits.messages = {limit("tp", Collective::all_gather, SumOrder::any),
+                            limit("tp", Collective::all_reduce, SumOrder::tree)};
   result.profile.seconds = 100;
   result.profile.rest = 13;
   result.profile.lines = {
@@ -59,47 +58,48 @@ BenchResult planted() {
   return result;
 }
 
-const Phase& find(const std::vector<Phase>& phases, const std::string& name) {
-  const auto found = std::find_if(phases.begin(), phases.end(),
-                                  [&](const Phase& phase) { return phase.name == name; });
-  if (found == phases.end()) throw Error("no phase " + name);
+const StepPart& find(const std::vector<StepPart>& parts, const std::string& name) {
+  const auto found = std::find_if(parts.begin(), parts.end(),
+                                  [&](const StepPart& part) { return part.name == name; });
+  if (found == parts.end()) throw Error("no part " + name);
   return *found;
 }
 
 }  // namespace
 
-TEST_CASE("the limit of a step is products, optimizer and messages without waiting") {
+TEST_CASE(
+    "the limit of a step is products, optimizer, the cost of its messages and what isn't hidden") {
   const StepLimit limit = limit_of(planted());
   CHECK(limit.products == 50);
   CHECK(limit.update == 4);
-  CHECK(limit.communication == 2 + 3 + 1 + 1 + 6);
-  CHECK(limit.total() == 67);
+  CHECK(limit.communication == doctest::Approx(3.5 + 1.5 + 7.2 + 7));
+  CHECK(limit.total() == 54 + limit.communication);
 }
 
-TEST_CASE("the phases make up the recorded step") {
+TEST_CASE("the parts make up the recorded step") {
   const BenchResult result = planted();
-  const std::vector<Phase> phases = phases_of(result);
+  const std::vector<StepPart> parts = parts_of(result);
   double sum = 0;
-  for (const Phase& phase : phases) sum += phase.seconds;
+  for (const StepPart& part : parts) sum += part.seconds;
   CHECK(sum == doctest::Approx(result.profile.seconds));
-  CHECK(find(phases, "waiting for other ranks").seconds == 6);
-  CHECK(find(phases, "the rest").seconds == result.profile.rest);
-  CHECK(phases.back().name == "the rest");
+  CHECK(find(parts, "waiting for other ranks").seconds == 6);
+  CHECK(find(parts, "the rest").seconds == result.profile.rest);
+  CHECK(parts.back().name == "the rest");
 }
 
-TEST_CASE("each phase has the limit of its own kind") {
-  const std::vector<Phase> phases = phases_of(planted());
-  CHECK(find(phases, "forward products").limit == 20);
-  CHECK(find(phases, "backward-input products").limit == 10);
-  CHECK(find(phases, "backward-weight products").limit == 20);
-  CHECK(find(phases, "optimizer").limit == 4);
-  // Two layers' calls are one row: 2 calls and 6 bytes.
-  const Phase& gather = find(phases, "all-gather of tp");
+TEST_CASE("each part has the limit of its own kind") {
+  const std::vector<StepPart> parts = parts_of(planted());
+  CHECK(find(parts, "forward products").limit == 20);
+  CHECK(find(parts, "backward-input products").limit == 10);
+  CHECK(find(parts, "backward-weight products").limit == 20);
+  CHECK(find(parts, "optimizer").limit == 4);
+  // Two layers' calls are one row: one of 4 bytes and one of 2.
+  const StepPart& gather = find(parts, "all-gather of tp");
   CHECK(gather.seconds == 5);
   CHECK(gather.calls == 2);
-  CHECK(gather.limit == 2 * 0.5 + 6 * 0.25);
-  CHECK(find(phases, "all-reduce of tp, along the tree").limit == 0.125);
-  const Phase& hidden = find(phases, "all-reduce of dp, in flight");
+  CHECK(gather.limit == 3.5 + 1.5);
+  CHECK(*find(parts, "all-reduce of tp, along the tree").limit == doctest::Approx(7.2));
+  const StepPart& hidden = find(parts, "all-reduce of dp, in flight");
   CHECK(hidden.seconds == 7);
   CHECK(!hidden.limit);
 }

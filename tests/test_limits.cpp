@@ -79,9 +79,16 @@ TEST_CASE("messages that say nothing of a cost are refused") {
   CHECK_THROWS_WITH_AS(fit_message_cost(no_time), doctest::Contains("without a time"), Error);
 }
 
-TEST_CASE("calls and bytes make up the cost of messages") {
-  const MessageCost cost{.latency = 2, .seconds_per_byte = 0.5};
-  CHECK(cost.seconds(3, 8) == 10);
+TEST_CASE("between two measured messages the cost is on the line between them") {
+  const std::vector<TimedMessage> messages = {{10, 1}, {20, 2}, {40, 8}};
+  CHECK(interpolate(messages, 0) == 1);
+  CHECK(interpolate(messages, 10) == 1);
+  CHECK(interpolate(messages, 15) == 1.5);
+  CHECK(interpolate(messages, 20) == 2);
+  CHECK(interpolate(messages, 30) == 5);
+  CHECK(interpolate(messages, 40) == 8);
+  CHECK(interpolate(messages, 80) == 16);
+  CHECK_THROWS_WITH_AS(interpolate({}, 1), doctest::Contains("no messages"), Error);
 }
 
 RANKS_TEST_CASE("repeated work is called equally often on every rank", "1-4") {
@@ -117,7 +124,7 @@ RANKS_TEST_CASE("measured collectives have the bytes that a group counts for the
     for (const TimedMessage& message : measured.messages) CHECK(is_positive(message.seconds));
     CHECK(measured.messages.back().bytes_sent ==
           doctest::Approx(1024 * measured.messages.front().bytes_sent));
-    CHECK(is_positive(measured.cost.seconds(1, 64)));
+    CHECK(is_positive(measured.cost.latency + measured.cost.seconds_per_byte));
   }
 }
 

@@ -45,10 +45,6 @@ Times time_together(ProcessGroup& group, const Patience& patience,
 struct MessageCost {
   double latency = 0;           // seconds a call
   double seconds_per_byte = 0;  // one over the bandwidth
-
-  double seconds(double calls, double bytes_sent) const {
-    return calls * latency + bytes_sent * seconds_per_byte;
-  }
 };
 
 struct TimedMessage {
@@ -61,11 +57,16 @@ struct TimedMessage {
 /// and all times positive.
 MessageCost fit_message_cost(std::span<const TimedMessage> messages);
 
+/// Seconds of a call that sends so many bytes, between the two measured sizes that are nearest.
+/// What is shorter than the shortest takes as long, and what is longer than the longest has its
+/// rate. `messages` are in the order of their sizes, and one at least.
+double interpolate(std::span<const TimedMessage> messages, double bytes_sent);
+
 struct MeasuredCollective {
   Collective kind = Collective::barrier;
   SumOrder order = SumOrder::any;
   std::vector<TimedMessage> messages;
-  MessageCost cost;
+  MessageCost cost;  // fitted to them
 };
 
 // --- Memory and arithmetic ---------------------------------------------------------------------

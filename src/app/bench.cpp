@@ -191,11 +191,9 @@ StepTimes time_steps(TrainingJob& training, const Dataset& data, const TrainerOp
   times.erase(times.begin(), times.begin() + warm_up);
   communication.erase(communication.begin(), communication.begin() + warm_up);
   training.mesh().world().all_reduce(std::span(times), Reduction::max);
-  StepTimes step{.steps = std::ssize(times), .seconds = summarize(std::move(times))};
-  for (const double part : communication) {
-    step.communication += part / static_cast<double>(step.steps);
-  }
-  return step;
+  return {.steps = std::ssize(times),
+          .seconds = summarize(std::move(times)),
+          .communication = summarize(std::move(communication)).median};
 }
 
 /// The same steps, recorded. Collective.

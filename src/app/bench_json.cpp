@@ -113,12 +113,12 @@ Json step_json(const BenchResult& result) {
 
 Json phases_json(const BenchResult& result) {
   Json phases = Json::array();
-  for (const Phase& phase : phases_of(result)) {
-    Json json = {{"name", phase.name},
-                 {"calls", phase.calls},
-                 {"time_s", phase.seconds},
-                 {"share_of_step", phase.seconds / result.profile.seconds}};
-    if (phase.limit) json["limit_s"] = *phase.limit;
+  for (const StepPart& part : parts_of(result)) {
+    Json json = {{"name", part.name},
+                 {"calls", part.calls},
+                 {"time_s", part.seconds},
+                 {"share_of_step", part.seconds / result.profile.seconds}};
+    if (part.limit) json["limit_s"] = *part.limit;
     phases.push_back(std::move(json));
   }
   return phases;

@@ -26,9 +26,9 @@ std::string percent(double share) {
 }
 
 void print_memory(const std::string& where, const MemoryRates& rates, double bytes) {
-  print_line("memory, copy", bandwidth(rates.copy), render_bytes(bytes) + " of arrays, " + where);
-  print_line("memory, triad", bandwidth(rates.triad));
-  print_line("memory, update", bandwidth(rates.update));
+  print_line("memory, an optimizer's update", bandwidth(rates.update),
+             "copy " + bandwidth(rates.copy) + ", triad " + bandwidth(rates.triad) + "; " +
+                 render_bytes(bytes) + " of arrays " + where);
 }
 
 std::string spread(const Times& times) {
@@ -46,17 +46,17 @@ void print_message(const MessageLimit& message) {
   print_line(name, render_duration(cost.latency), rate.substr(1));
 }
 
-void print_phases(const BenchResult& result) {
+void print_parts(const BenchResult& result) {
   std::printf("  %-34s %7s %12s %11s %13s\n", "part of a step", "calls", "time", "of the step",
               "of its limit");
-  for (const Phase& phase : phases_of(result)) {
-    const bool has_calls = phase.calls > 0;
-    const bool has_limit = phase.limit && phase.seconds > 0;
-    std::printf("  %-34s %7s %12s %11s %13s\n", phase.name.c_str(),
-                has_calls ? render_fixed(phase.calls, 0).c_str() : "",
-                render_duration(phase.seconds).c_str(),
-                percent(phase.seconds / result.profile.seconds).c_str(),
-                has_limit ? percent(*phase.limit / phase.seconds).c_str() : "");
+  for (const StepPart& part : parts_of(result)) {
+    const bool has_calls = part.calls > 0;
+    const bool has_limit = part.limit.value_or(0) > 0 && part.seconds > 0;
+    std::printf("  %-34s %7s %12s %11s %13s\n", part.name.c_str(),
+                has_calls ? render_fixed(part.calls, 0).c_str() : "",
+                render_duration(part.seconds).c_str(),
+                percent(part.seconds / result.profile.seconds).c_str(),
+                has_limit ? percent(*part.limit / part.seconds).c_str() : "");
   }
 }
 
@@ -76,7 +76,7 @@ void print_limits(const BenchResult& result) {
   print_line("products of a step, by themselves", operations(rate),
              percent(rate / limits.fma_rate) + " of multiply-adds");
   if (limits.memory) print_memory("beyond the last cache", *limits.memory, limits.memory_bytes);
-  print_memory("as large as the optimizer's", limits.near_memory, limits.near_bytes);
+  print_memory("as large as this job's", limits.near_memory, limits.near_bytes);
   for (const MessageLimit& message : limits.messages) print_message(message);
   std::fflush(stdout);
 }
@@ -94,13 +94,15 @@ void print_step(const BenchResult& result) {
                  render_duration(limit.communication));
   print_line("limit / step", percent(limit.total() / seconds.median),
              "(" + percent(limit.total() / seconds.smallest) + " of the fastest step)");
+  print_line("in collectives", render_duration(result.step.communication),
+             percent(result.step.communication / seconds.median) + " of it, waiting included");
   print_line("all ranks", operations(rate),
              percent(rate * limit.products / result.flops) + " of the products', " +
                  percent(rate / result.limits.fma_rate) + " of multiply-adds");
   std::printf("rank 0, mean of %s recorded steps of %s\n",
               render_count(result.profile.steps).c_str(),
               render_duration(result.profile.seconds).c_str());
-  print_phases(result);
+  print_parts(result);
   std::fflush(stdout);
 }
 

@@ -11,16 +11,6 @@ SumOrder order_of(const Job& job, Collective kind, const std::string& group,
   return job.model.shards > 0 || is_verdict ? SumOrder::tree : SumOrder::any;
 }
 
-StepLimit limit_of(const BenchResult& result) {
-  StepLimit limit;
-  for (const double seconds : result.limits.product_seconds) limit.products += seconds;
-  limit.update = result.limits.update_seconds;
-  for (const ProfileLine& line : result.profile.lines) {
-    if (line.is_message()) limit.communication += line.seconds;
-  }
-  return limit;
-}
-
 namespace {
 
 /// The activities of computing, in the order of a step, and what bounds them.
@@ -69,48 +59,60 @@ std::optional<double> limit_of(const ProfileLine& line, SumOrder order,
   for (const MessageLimit& message : limits.messages) {
     if (message.group == line.group && message.measured.kind == line.kind &&
         message.measured.order == order) {
-      return message.measured.cost.seconds(line.calls, line.bytes_sent);
+      return line.calls * interpolate(message.measured.messages, line.bytes_sent / line.calls);
     }
   }
-  return std::nullopt;  // one rank: nothing is sent
+  return 0;  // one rank: nothing is sent
 }
 
-void add(std::vector<Phase>& phases, Phase phase) {
-  const auto same = std::find_if(phases.begin(), phases.end(),
-                                 [&](const Phase& other) { return other.name == phase.name; });
-  if (same == phases.end()) {
-    phases.push_back(std::move(phase));
+void add(std::vector<StepPart>& parts, StepPart part) {
+  const auto same = std::find_if(parts.begin(), parts.end(),
+                                 [&](const StepPart& other) { return other.name == part.name; });
+  if (same == parts.end()) {
+    parts.push_back(std::move(part));
     return;
   }
-  same->seconds += phase.seconds;
-  same->calls += phase.calls;
-  if (same->limit && phase.limit) *same->limit += *phase.limit;
+  same->seconds += part.seconds;
+  same->calls += part.calls;
+  if (same->limit && part.limit) *same->limit += *part.limit;
 }
 
 }  // namespace
 
-std::vector<Phase> phases_of(const BenchResult& result) {
-  std::vector<Phase> phases;
+StepLimit limit_of(const BenchResult& result) {
+  StepLimit limit;
+  for (const double seconds : result.limits.product_seconds) limit.products += seconds;
+  limit.update = result.limits.update_seconds;
+  for (const ProfileLine& line : result.profile.lines) {
+    if (!line.is_message()) continue;
+    const SumOrder order = order_of(result.job, line.kind, line.group, line.site);
+    limit.communication += limit_of(line, order, result.limits).value_or(line.seconds);
+  }
+  return limit;
+}
+
+std::vector<StepPart> parts_of(const BenchResult& result) {
+  std::vector<StepPart> parts;
   double waiting = 0;
   double rest = result.profile.seconds;
   for (const auto& [activity, name] : computing) {
     for (const ProfileLine& line : result.profile.lines) {
       if (line.activity != activity) continue;
-      add(phases, {name, line.seconds, line.calls, limit_of(activity, result.limits)});
+      add(parts, {name, line.seconds, line.calls, limit_of(activity, result.limits)});
       rest -= line.seconds;
     }
   }
   for (const ProfileLine& line : result.profile.lines) {
     if (!line.is_message()) continue;
     const SumOrder order = order_of(result.job, line.kind, line.group, line.site);
-    add(phases,
+    add(parts,
         {name_of(line, order), line.seconds, line.calls, limit_of(line, order, result.limits)});
     waiting += line.waiting;
     rest -= line.seconds + line.waiting;
   }
-  add(phases, {"waiting for other ranks", waiting});
-  add(phases, {"the rest", rest});
-  return phases;
+  add(parts, {"waiting for other ranks", waiting});
+  add(parts, {"the rest", rest});
+  return parts;
 }
 
 }  // namespace colonnade::app

@@ -38,7 +38,7 @@ struct MachineLimits {
 struct StepTimes {
   std::int64_t steps = 0;
   Times seconds;             // of a step, on the slowest rank
-  double communication = 0;  // seconds a step of rank 0 in collectives, waiting included
+  double communication = 0;  // median seconds of rank 0 in collectives, waiting included
 };
 
 struct BenchResult {
@@ -53,15 +53,16 @@ struct BenchResult {
 
 /// Seconds that a step would take if it were nothing but these.
 struct StepLimit {
-  double products = 0;       // at the rate that they have by themselves
-  double update = 0;         // the optimizer's bytes at the rate of memory
-  double communication = 0;  // in collectives, as it was, but without waiting
+  double products = 0;  // at the rate that they have by themselves
+  double update = 0;    // the optimizer's bytes at the rate of memory
+  double communication =
+      0;  // its collectives at their cost; of sums in flight, what was not hidden
   double total() const { return products + update + communication; }
 };
 StepLimit limit_of(const BenchResult& result);
 
 /// A row of the table: a part of the step on rank 0.
-struct Phase {
+struct StepPart {
   std::string name;
   double seconds = 0;
   double calls = 0;                  // a step
@@ -70,7 +71,7 @@ struct Phase {
 
 /// All parts; their seconds add up to those of the profile's step. Waiting for other ranks and the
 /// rest come last.
-std::vector<Phase> phases_of(const BenchResult& result);
+std::vector<StepPart> parts_of(const BenchResult& result);
 
 /// In which order a job's ranks add in the collectives of an account.
 SumOrder order_of(const Job& job, Collective kind, const std::string& group,

@@ -33,7 +33,7 @@ TEST_CASE("times are summarized by the middle one and the two ends") {
   CHECK(odd.smallest == 1);
   CHECK(odd.largest == 3);
   CHECK(summarize({7}).median == 7);
-  CHECK_THROWS_WITH_AS(summarize({}), doctest::Contains("no times"), Error);
+  CHECK_THROWS_WITH_AS(summarize(std::vector<double>{}), doctest::Contains("no times"), Error);
 }
 
 TEST_CASE("the fit gives back the latency and the bandwidth that were planted") {

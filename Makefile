@@ -18,6 +18,7 @@ EPOCHS = 5
 TRAIN_FLAGS =
 MINUTES = 1
 KILLS = 30
+PLOT_SECONDS = 2
 MPIEXEC = mpiexec
 ifeq ($(origin CXX),default)
 CXX = g++
@@ -31,7 +32,7 @@ TEST_SCRIPTS = tests/test_*.sh
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all deps deps-peers deps-cluster data train demo test chaos cluster-test fuzz fuzz-keep bench bench-peers format lint help install clean FORCE
+.PHONY: all deps deps-peers deps-cluster data train demo test chaos cluster-test fuzz fuzz-keep bench bench-peers plots format lint help install clean FORCE
 .DEFAULT_GOAL := all
 # All cores, unless the command line has a -j of its own, which wins, or another make shares them out.
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
@@ -120,6 +121,10 @@ bench: $(bench_programs) ## measure, on RANKS ranks
 bench-peers: $(peer_programs) ## the same work by PyTorch and by MPICH, in turn; takes a quarter of an hour
 	@MPIEXEC='$(MPIEXEC)' python3 bench/peers/compare.py $(variant_dir)/float/bench
 
+plots: build/colonnade ## measure steps of many sizes and draw docs/*.svg (python3)
+	@MPIEXEC='$(MPIEXEC)' tools/plots.sh build/plots $(PLOT_SECONDS)
+	@python3 tools/plots.py build/plots docs
+
 cxx_files = $(wildcard include/*/*.hpp $(addsuffix /*.[ch]pp,src src/* tests fuzz bench bench/peers))
 shell_files = $(wildcard tools/*.sh tests/*.sh bench/*.sh) .ci/run
 
@@ -167,6 +172,7 @@ help: ## this list
 #=   V=                            1: show the compiler's commands
 #=   RANKS=2                       ranks of train, demo and bench
 #=   MINUTES=1                     how long fuzz tries to break each parser
+#=   PLOT_SECONDS=2                how long plots times the steps of each size
 #=   EPOCHS=5 TRAIN_FLAGS=         length and further options of train
 #=   KILLS=30 SEED=                length of chaos, and the choices of an earlier one
 #=   TEST_RANKS='1 2 3 4'          numbers of processes that test visits, beside threads

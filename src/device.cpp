@@ -93,6 +93,14 @@ std::string describe(const Device& device, int rank) {
          (device.threads == 1 ? " thread" : " threads");
 }
 
+std::size_t last_level_cache() {
+  for (const int name : {_SC_LEVEL4_CACHE_SIZE, _SC_LEVEL3_CACHE_SIZE, _SC_LEVEL2_CACHE_SIZE}) {
+    const long bytes = sysconf(name);
+    if (bytes > 0) return static_cast<std::size_t>(bytes);
+  }
+  return 0;
+}
+
 std::size_t peak_memory() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);

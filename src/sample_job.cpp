@@ -28,17 +28,16 @@ Tensor sample_classes(Index classes, Index n, std::uint64_t seed) {
   return targets;
 }
 
-MatrixDataset make_data(const Job& job, const TrainerOptions& trainer) {
+}  // namespace
+
+MatrixDataset sample_dataset(const Job& job, Index samples, std::uint64_t seed) {
   const std::vector<Index>& widths = job.model.widths;
-  const Index n = sample_count(trainer.batch);
-  Tensor x = sample_data(widths.front(), n, trainer.seed, "check.inputs");
+  Tensor x = sample_data(widths.front(), samples, seed, "check.inputs");
   Tensor t = job.loss.kind == LossKind::cross_entropy
-                 ? sample_classes(widths.back(), n, trainer.seed)
-                 : sample_data(widths.back(), n, trainer.seed, "check.targets");
+                 ? sample_classes(widths.back(), samples, seed)
+                 : sample_data(widths.back(), samples, seed, "check.targets");
   return {std::move(x), std::move(t), "sample inputs", "sample targets"};
 }
-
-}  // namespace
 
 SampleJob::SampleJob(Mesh& mesh, const Job& job, const TrainerOptions& trainer)
     : mesh_(&mesh),
@@ -48,7 +47,7 @@ SampleJob::SampleJob(Mesh& mesh, const Job& job, const TrainerOptions& trainer)
                                       trainer.accumulate, trainer.row_blocks)) {
   trainer_.epochs = 0;
   collectively(mesh.world(), [&] {
-    data_.emplace(make_data(job, trainer));
+    data_.emplace(sample_dataset(job, sample_count(trainer.batch), trainer.seed));
     training_.emplace(mesh, job, sample_adamw);
     // Zero, as biases begin, would hide one that is added twice.
     for (Parameter* parameter : model().parameters()) {

@@ -26,6 +26,9 @@ inline constexpr AdamWOptions sample_adamw = {.learning_rate = 1e-3, .eps = 1e-3
 
 inline namespace COLONNADE_PRECISION {
 
+/// Samples that fit the job: normal numbers, and for cross-entropy one-hot targets.
+MatrixDataset sample_dataset(const Job& job, Index samples, std::uint64_t seed);
+
 class SampleJob {
  public:
   /// `mesh` must outlive it. Throws, the same on every rank, if the mesh cannot cut the job.

@@ -100,6 +100,15 @@ TEST_CASE("the other commands are described by their options too") {
        {std::pair{"widths", "5,3"}, std::pair{"steps", "3"}, std::pair{"samples", "2"},
         std::pair{"clip", "0.5"}})
     CHECK(std::count(check.begin(), check.end(), value) == 1);
+  const Configuration bench = {{"widths", "5,3"},         {"batch", "6"},  {"layout", "pair"},
+                               {"loss", "cross-entropy"}, {"clip", "0.5"}, {"seconds", "0.25"},
+                               {"large-arrays", "false"}};
+  const Configuration got =
+      describe(parse_command_line(arguments_of({"bench", "mlp"}, bench)).bench);
+  for (const Configuration::value_type& value : bench) {
+    CAPTURE(value.first);
+    CHECK(std::count(got.begin(), got.end(), value) == 1);
+  }
   const Configuration demo = {{"batch", "3"}, {"width", "8"}, {"layers", "2"},
                               {"steps", "5"}, {"lr", "0.1"},  {"seed", "4"}};
   CHECK(describe(parse_command_line(arguments_of({"demo"}, demo)).demo) == demo);

@@ -32,6 +32,9 @@ Device choose_device(ProcessGroup& world, const DeviceOptions& options);
 /// `rank 0: node17, cores 0-3 (bound), 4 threads`
 std::string describe(const Device& device, int rank);
 
+/// Bytes of the last cache before memory, as the system knows it; 0 if it doesn't.
+std::size_t last_level_cache();
+
 /// The largest amount of memory that this process has held at once, in bytes.
 std::size_t peak_memory();
 

@@ -13,6 +13,9 @@ int run_demo(ProcessGroup& world, const Device& device, const DemoOptions& optio
 /// Trains a multi-layer perceptron on files.
 int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions& options);
 
+/// Measures what the machine can do, and times the step of a job on sample data against it.
+int run_bench_mlp(ProcessGroup& world, const Device& device, const BenchOptions& options);
+
 /// Proves a job: the same that would be trained, on sample data and on these ranks. 1 unless every
 /// check holds.
 int run_check(ProcessGroup& world, const Device& device, const CheckOptions& options);

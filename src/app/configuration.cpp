@@ -110,6 +110,17 @@ Configuration describe(const TrainOptions& options) {
   return all;
 }
 
+Configuration describe(const BenchOptions& options) {
+  Configuration all;
+  add_model(all, options.model);
+  add_loss(all, options.loss);
+  add_parallel(all, options.model, options.parallel);
+  add_step(all, options.trainer, options.clip);
+  add(all, "seconds", options.seconds);
+  add(all, "large-arrays", options.large_arrays);
+  return all;
+}
+
 Configuration describe(const CheckOptions& options) {
   Configuration all;
   add_model(all, options.model);
@@ -140,6 +151,8 @@ std::string_view name_of(Command command) {
       return "help";
     case Command::train_mlp:
       return "train mlp";
+    case Command::bench_mlp:
+      return "bench mlp";
     case Command::check:
       return "check";
     case Command::demo:
@@ -179,6 +192,8 @@ Configuration options_of(const CommandLine& line) {
       for (auto& option : describe_course(line.train)) all.push_back(std::move(option));
       return all;
     }
+    case Command::bench_mlp:
+      return describe(line.bench);
     case Command::check:
       return describe(line.check);
     case Command::demo:

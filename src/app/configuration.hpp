@@ -17,6 +17,7 @@ using Configuration = std::vector<std::pair<std::string, std::string>>;
 /// where files are, nor what is shown, nor with how many threads. `--NAME=VALUE` of all of them
 /// gives the same options again. What isn't given and has no value of its own is left out.
 Configuration describe(const TrainOptions& options);
+Configuration describe(const BenchOptions& options);
 Configuration describe(const CheckOptions& options);
 Configuration describe(const DemoOptions& options);
 

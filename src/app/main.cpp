@@ -47,6 +47,8 @@ int run_command(ProcessGroup& world, const app::CommandLine& line,
   switch (line.command) {
     case app::Command::train_mlp:
       return app::run_train_mlp(world, device, line.train);
+    case app::Command::bench_mlp:
+      return app::run_bench_mlp(world, device, line.bench);
     case app::Command::check:
       return app::run_check(world, device, line.check);
     case app::Command::demo:

@@ -68,6 +68,13 @@ class Parser {
     add_train_options(*train_mlp_, line.train);
     add_device_options(*train_mlp_, line);
 
+    CLI::App* bench =
+        app_.add_subcommand("bench", "time a training step against the machine's limit");
+    bench->require_subcommand(1);
+    bench_mlp_ = bench->add_subcommand("mlp", "of the perceptron that train mlp would train");
+    add_bench_options(*bench_mlp_, line.bench);
+    add_device_options(*bench_mlp_, line);
+
     check_ = app_.add_subcommand("check", "prove a job on these ranks: gradients, sums, messages");
     add_check_options(*check_, line.check);
     add_device_options(*check_, line);
@@ -117,6 +124,7 @@ class Parser {
 
   Command command() const {
     if (train_mlp_->parsed()) return Command::train_mlp;
+    if (bench_mlp_->parsed()) return Command::bench_mlp;
     if (check_->parsed()) return Command::check;
     if (demo_->parsed()) return Command::demo;
     if (inspect_->parsed()) return Command::inspect;
@@ -126,6 +134,20 @@ class Parser {
   CLI::App& train_mlp() { return *train_mlp_; }
 
  private:
+  static void add_bench_options(CLI::App& command, BenchOptions& bench) {
+    add_model_options(command, bench.model);
+    add_loss_options(command, bench.loss);
+    add_parallel_options(command, bench.model, bench.parallel);
+    add_step_options(command, bench.trainer, bench.clip);
+    command.add_option("--seconds", bench.seconds, "how long steps are timed")
+        ->check(real_number(smallest_real, largest_real));
+    command.add_flag("--large-arrays,!--no-large-arrays", bench.large_arrays,
+                     "time memory with arrays beyond all caches too (default: yes)");
+    command.add_option("--json", bench.json, "write every figure to a JSON file")
+        ->type_name("FILE")
+        ->check(not_empty("the path of a file"));
+  }
+
   static void add_check_options(CLI::App& command, CheckOptions& check) {
     add_model_options(command, check.model);
     add_loss_options(command, check.loss);
@@ -184,6 +206,7 @@ class Parser {
 
   CLI::App app_;
   CLI::App* train_mlp_;
+  CLI::App* bench_mlp_;
   CLI::App* check_;
   CLI::App* demo_;
   CLI::App* inspect_;
@@ -215,6 +238,8 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   }
   line.command = parser.command();
   line.check.trainer.seed = line.check.model.seed;
+  line.bench.trainer.seed = line.bench.model.seed;
+  line.bench.arguments = arguments;
   if (line.command != Command::train_mlp) return line;
 
   bool epochs_given = parser.train_mlp().count("--epochs") > 0;

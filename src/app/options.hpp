@@ -74,16 +74,31 @@ struct CheckOptions {
   Index samples = 3;
 };
 
+/// No learning rate: the steps of a bench change nothing, so that they take the same however long
+/// they go on.
+struct BenchOptions {
+  MlpOptions model;
+  LossOptions loss;
+  TrainerOptions trainer;
+  ParallelOptions parallel;
+  double clip = 0;                     // 0: unbounded
+  double seconds = 3;                  // of steps
+  bool large_arrays = true;            // measure memory beyond all caches too
+  std::string json;                    // where every figure is written, or ""
+  std::vector<std::string> arguments;  // of the command line, for the record
+};
+
 struct InspectOptions {
   std::string file;
 };
 
-enum class Command { print, train_mlp, check, demo, inspect, info };
+enum class Command { print, train_mlp, bench_mlp, check, demo, inspect, info };
 
 struct CommandLine {
   Command command = Command::print;
   std::string text;  // of Command::print: help, or the version
   TrainOptions train;
+  BenchOptions bench;
   CheckOptions check;
   DemoOptions demo;
   InspectOptions inspect;

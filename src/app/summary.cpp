@@ -7,6 +7,7 @@
 #include "app/job.hpp"
 #include "app/ledger.hpp"
 #include "colonnade/backend.hpp"
+#include "colonnade/limits.hpp"
 #include "colonnade/render.hpp"
 
 namespace colonnade::app {
@@ -33,8 +34,22 @@ void print_data(const Data& data) {
   std::fflush(stdout);
 }
 
+namespace {
+
+/// A run of this many seconds is worth the few milliseconds in which the cores' peak is measured.
+constexpr double long_run = 3;
+
+/// Multiply-adds of all ranks, as operations a second; 0 after a short run. Collective.
+double peak_rate(ProcessGroup& world, double seconds) {
+  if (world.all_reduce(seconds, Reduction::max) < long_run) return 0;
+  return world.all_reduce(measure_fma(world, {.block_seconds = 1e-3, .blocks = 5}));
+}
+
+}  // namespace
+
 void print_summary(ProcessGroup& world, const Mlp& model, const Totals& totals) {
   const double seconds = totals.seconds;
+  const double peak = peak_rate(world, seconds);
   const std::int64_t memory =
       world.all_reduce(static_cast<std::int64_t>(peak_memory()), Reduction::max);
   const std::vector<std::int64_t> sent = world.all_gather(totals.communication.bytes_sent);
@@ -54,8 +69,11 @@ void print_summary(ProcessGroup& world, const Mlp& model, const Totals& totals) 
   std::printf("training time     %s\n", render_duration(seconds).c_str());
   std::printf("samples/s         %s\n",
               render_count(static_cast<std::int64_t>(samples / seconds)).c_str());
-  std::printf("GFLOP/s           %.1f\n", model.step_flops(1) * samples / seconds * 1e-9);
-  std::printf("communication     %s, %.1f%% of the time\n",
+  const double rate = model.step_flops(1) * samples / seconds;
+  std::printf("GFLOP/s           %.1f", rate * 1e-9);
+  if (peak > 0) std::printf(", %.1f%% of the cores' %.1f", 100 * rate / peak, peak * 1e-9);
+  // Time inside of collectives: what goes on while a rank computes is not in it.
+  std::printf("\ncommunication     %s, %.1f%% of the time, not hidden by computing\n",
               render_duration(totals.communication.seconds).c_str(),
               100 * totals.communication.seconds / seconds);
   std::printf("sent by each rank");

@@ -28,7 +28,8 @@ void print_data(const Data& data);
 /// `--dry-run`: what the formulas say about the job, without data, without a model.
 void print_dry_run(const Job& job, const TrainerOptions& trainer, const Device& device);
 
-/// Collective.
+/// After a run of more than a few seconds it measures for some milliseconds what the cores can do,
+/// and gives the run's rate as a share of it. Collective.
 void print_summary(ProcessGroup& world, const Mlp& model, const Totals& totals);
 
 }  // namespace colonnade::app

@@ -112,6 +112,9 @@ keep-finds: $(fuzz_programs)
 chaos: build/colonnade ## kill a training run KILLS times, resume it, and compare it with one left alone
 	@COLONNADE=build/colonnade MPIEXEC='$(MPIEXEC)' tools/chaos.sh $(KILLS)
 
+cluster-test: build/colonnade ## train across pretended hosts that speak TCP; as root
+	@COLONNADE=build/colonnade MPIEXEC='$(MPIEXEC)' bash tests/cluster_test.sh
+
 bench: $(bench_programs) ## measure, on RANKS ranks
 	@set -e; for program in $^; do \
 	  echo "$(MPIEXEC) -n $(RANKS) $$program"; \

@@ -120,7 +120,7 @@ bench: $(bench_programs) ## measure, on RANKS ranks
 	  echo "$(MPIEXEC) -n $(RANKS) $$program"; \
 	  $(MPIEXEC) -n $(RANKS) $$program; done
 
-bench-peers: $(peer_programs) ## the same work by PyTorch and by MPICH, in turn; takes a quarter of an hour
+bench-peers: $(peer_programs) ## the same work by PyTorch and by MPICH, in turn; takes some minutes
 	@MPIEXEC='$(MPIEXEC)' python3 bench/peers/compare.py $(variant_dir)/float/bench
 
 cxx_files = $(wildcard include/*/*.hpp $(addsuffix /*.[ch]pp,src src/* tests fuzz bench bench/peers))

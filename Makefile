@@ -113,12 +113,15 @@ keep-finds: $(fuzz_programs)
 chaos: build/colonnade ## kill a training run KILLS times, resume it, and compare it with one left alone
 	@COLONNADE=build/colonnade MPIEXEC='$(MPIEXEC)' tools/chaos.sh $(KILLS)
 
+cluster-test: build/colonnade ## train across pretended hosts that speak TCP; as root
+	@COLONNADE=build/colonnade MPIEXEC='$(MPIEXEC)' bash tests/cluster_test.sh
+
 bench: $(bench_programs) ## measure, on RANKS ranks
 	@set -e; for program in $^; do \
 	  echo "$(MPIEXEC) -n $(RANKS) $$program"; \
 	  $(MPIEXEC) -n $(RANKS) $$program; done
 
-bench-peers: $(peer_programs) ## the same work by PyTorch and by MPICH, in turn; takes a quarter of an hour
+bench-peers: $(peer_programs) ## the same work by PyTorch and by MPICH, in turn; takes some minutes
 	@MPIEXEC='$(MPIEXEC)' python3 bench/peers/compare.py $(variant_dir)/float/bench
 
 plots: build/colonnade ## measure steps of many sizes and draw docs/*.svg (python3)

@@ -1,7 +1,10 @@
-// A step that is nearly all matrix products: batch 512, width 2048, 4 layers, batches fetched from
-// 4096 samples. Beside it the rate of the products alone at the same shapes, on all ranks at once,
-// which is the ceiling; and the memory of a rank.
+// Steps that are nearly all matrix products, beside the limit of the machine for them: the products
+// alone at the same shapes, AdamW's bytes at the rate of a copy, and the communication that the
+// step waits for; all measured in turn with the step, on all ranks at once. And the memory of a
+// rank.
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "bench.hpp"
 #include "colonnade/random.hpp"
@@ -13,12 +16,19 @@ namespace {
 
 using namespace colonnade;
 
-constexpr Index batch = 512, width = 2048, layers = 4, samples = 8 * batch;
+constexpr Index layers = 4;
+
+struct Shape {
+  Index batch, width;
+};
+
+MlpOptions network(Index width) {
+  return {.widths = std::vector<Index>(layers + 1, width), .activate_last = true};
+}
 
 void compare_with_one_rank(ProcessGroup& world) {
-  const MlpOptions small{.widths = {64, 64, 64, 64, 64}, .activate_last = true};
   ProcessGroup alone = ProcessGroup::self();
-  Mlp sharded(world, small), whole(alone, small);
+  Mlp sharded(world, network(64)), whole(alone, network(64));
   AdamW one(sharded.parameters(), {}), other(whole.parameters(), {});
   const Tensor x = sample_data(16, 64, 0, "x"), t = sample_data(16, 64, 0, "t");
   for (int step = 0; step < 3; ++step) {
@@ -28,16 +38,59 @@ void compare_with_one_rank(ProcessGroup& world) {
   }
 }
 
-void print_memory(ProcessGroup& world, const Mlp& model, const Dataset& data) {
-  double parameters = 0;
-  for (const Parameter* parameter : model.parameters()) {
-    parameters += 4.0 * static_cast<double>(parameter->value.size()) * sizeof(Scalar);
+/// A network in training, a batch after the other fetched from 8 batches of samples.
+class Training {
+ public:
+  Training(ProcessGroup& world, Shape shape)
+      : shape_(shape),
+        model_(world, network(shape.width)),
+        loss_(world, model_.output()),
+        optimizer_(model_.parameters(), {}),
+        step_(model_, loss_, optimizer_, nullptr, {.gradients = UsedGradients::zero}),
+        data_(sample_data(shape.width, 8 * shape.batch, 0, "x"),
+              sample_data(shape.width, 8 * shape.batch, 0, "t"), "x", "t"),
+        order_(shuffled_order(8 * shape.batch, 0, 1)) {}
+
+  void step() {
+    const Index rows = shape_.batch;
+    Tensor x(rows, shape_.width, model_.memory()), t(rows, shape_.width, model_.memory());
+    data_.fill_batch({order_.data() + next_, static_cast<std::size_t>(rows)}, x, t);
+    next_ = (next_ + rows) % data_.samples();
+    step_.begin(rows, 1);
+    step_.add(std::move(x), t, 0);
+    step_.finish();
   }
-  // What a step must keep: input and derivative of each layer, the last output, the targets.
-  const double kept =
-      static_cast<double>(batch * width) * sizeof(Scalar) *
-      (static_cast<double>(layers) + static_cast<double>(layers) / world.size() + 2);
-  const double needed = parameters + kept + static_cast<double>(data.bytes());
+
+  double flops() const { return model_.step_flops(shape_.batch); }
+  /// On this rank.
+  double parameters() const {
+    double count = 0;
+    for (const Parameter* parameter : model_.parameters()) {
+      count += static_cast<double>(parameter->value.size());
+    }
+    return count;
+  }
+  /// Parameters, gradients, moments, data, and what a step must keep: input and derivative of each
+  /// layer, the last output, the targets.
+  double bytes_needed(int ranks) const {
+    const double kept = static_cast<double>(shape_.batch * shape_.width) *
+                        (static_cast<double>(layers) + static_cast<double>(layers) / ranks + 2);
+    return (4 * parameters() + kept) * sizeof(Scalar) + static_cast<double>(data_.bytes());
+  }
+
+ private:
+  Shape shape_;
+  Mlp model_;
+  MeanSquare loss_;
+  AdamW optimizer_;
+  TrainingStep step_;
+  MatrixDataset data_;
+  std::vector<Index> order_;
+  Index next_ = 0;
+};
+
+void print_memory(ProcessGroup& world, const Training& training) {
+  const double needed = training.bytes_needed(world.size());
   const double peak = static_cast<double>(
       world.all_reduce(static_cast<std::int64_t>(peak_memory()), Reduction::max));
   bench::print(world, "memory of a rank", render_bytes(peak),
@@ -45,39 +98,80 @@ void print_memory(ProcessGroup& world, const Mlp& model, const Dataset& data) {
                    "activations and data: " + render_bytes(needed));
 }
 
+/// Seconds of a step and of the parts of its limit.
+struct Round {
+  double step, products, update, communication;
+  double limit() const { return products + update + communication; }
+};
+
+void print_rounds(const ProcessGroup& world, const std::vector<Round>& rounds, double flops) {
+  const auto median = [&](auto&& number) {
+    std::vector<double> numbers;
+    for (const Round& round : rounds) numbers.push_back(number(round));
+    return bench::median_of(std::move(numbers));
+  };
+  const auto print = [&](const char* name, const bench::Times& times, const std::string& remark) {
+    bench::print(world, name, render_duration(times.median), bench::spread(times) + remark);
+  };
+  const auto percent = [](double part) { return render_fixed(100 * part, 1) + " %"; };
+  const bench::Times step = median([](const Round& round) { return round.step; });
+  print("a step", step, ", " + render_fixed(flops / step.median * 1e-9, 1) + " GFLOP/s");
+  const bench::Times products = median([](const Round& round) { return round.products; });
+  print("products alone", products,
+        ", " + render_fixed(flops / products.median * 1e-9, 1) + " GFLOP/s");
+  print("AdamW's bytes at a copy's rate", median([](const Round& round) { return round.update; }),
+        "");
+  print("communication in the step", median([](const Round& round) { return round.communication; }),
+        "");
+  const bench::Times part = median([](const Round& round) { return round.limit() / round.step; });
+  bench::print(world, "of the limit", percent(part.median),
+               "(" + percent(part.smallest) + " to " + percent(part.largest) +
+                   "): the last three over the first");
+}
+
+void measure(ProcessGroup& world, Shape shape, bool with_memory) {
+  bench::print(world,
+               std::to_string(shape.batch) + " x " + std::to_string(shape.width) + ", " +
+                   std::to_string(layers) + " layers",
+               "");
+  Training training(world, shape);
+  for (int i = 0; i < 3; ++i) training.step();
+  if (with_memory) print_memory(world, training);
+  bench::Products products(shape.batch, shape.width, shape.width / world.size(), layers);
+  // A copy through as much memory as AdamW's four numbers a parameter take. It moves 4 of them;
+  // AdamW moves 7: it reads all, and writes all but the gradient.
+  const Index half = static_cast<Index>(2 * training.parameters());
+  Tensor from = Tensor::zeros(half, 1), to = Tensor::zeros(half, 1);
+  const double bytes_to_copies = 7.0 / 4;
+
+  products.compute();
+  std::vector<Round> rounds;
+  // Rounds of small steps are many, since each is soon disturbed.
+  const int count = training.flops() > 1e10 ? 9 : 101;
+  for (int i = 0; i < count; ++i) {
+    Round round{};
+    round.products = bench::measure_once(world, [&] { products.compute(); });
+    round.update = bytes_to_copies *
+                   bench::measure_once(world, [&] { std::copy_n(from.data(), half, to.data()); });
+    Traffic traffic;
+    round.step = bench::measure_once(world, [&] {
+      const Traffic before = world.total_traffic();
+      training.step();
+      traffic = world.total_traffic() - before;
+    });
+    // Of the rank that waited least for others.
+    round.communication = world.all_reduce(traffic.seconds, Reduction::min);
+    rounds.push_back(round);
+  }
+  print_rounds(world, rounds, training.flops());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  return bench::run(argc, argv, "wide step: 512 x 2048, 4 layers", [](ProcessGroup& world) {
+  return bench::run(argc, argv, "wide steps", [](ProcessGroup& world) {
     compare_with_one_rank(world);
-    const MlpOptions shape{.widths = std::vector<Index>(layers + 1, width), .activate_last = true};
-    Mlp model(world, shape);
-    AdamW optimizer(model.parameters(), {});
-    const MatrixDataset data(sample_data(width, samples, 0, "x"),
-                             sample_data(width, samples, 0, "t"), "x", "t");
-    const std::vector<Index> order = shuffled_order(samples, 0, 1);
-    Index next = 0;
-    const double flops = model.step_flops(batch);
-    Traffic traffic;
-    const bench::Times step = bench::measure(world, 9, [&] {
-      const Traffic before = world.total_traffic();
-      Tensor x(batch, width, model.memory()), t(batch, width, model.memory());
-      data.fill_batch({order.data() + next, static_cast<std::size_t>(batch)}, x, t);
-      next = (next + batch) % samples;
-      training_step(model, optimizer, std::move(x), t);
-      traffic = world.total_traffic() - before;
-    });
-    print_memory(world, model, data);
-
-    bench::Products products(batch, width, width / world.size(), layers);
-    const bench::Times ceiling = bench::measure(world, 9, [&] { products.compute(); });
-    const auto rate = [&](double seconds) { return render_fixed(flops / seconds * 1e-9, 1); };
-    bench::print(world, "a step", render_duration(step.median), bench::spread(step));
-    bench::print(world, "communication in it", render_duration(traffic.seconds),
-                 render_bytes(static_cast<double>(traffic.bytes_sent)) + " sent by each rank");
-    bench::print(world, "products alone", render_duration(ceiling.median), bench::spread(ceiling));
-    bench::print(world, "a step, all ranks", rate(step.median) + " GFLOP/s",
-                 render_fixed(100 * ceiling.median / step.median, 1) + " % of the products' " +
-                     rate(ceiling.median));
+    measure(world, {.batch = 512, .width = 2048}, true);
+    measure(world, {.batch = 64, .width = 1024}, false);
   });
 }

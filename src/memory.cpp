@@ -1,13 +1,47 @@
 #include "colonnade/memory.hpp"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cassert>
+#include <new>
 #include <utility>
 
 namespace colonnade {
 
+namespace {
+
+/// A large page of x86, and of most others.
+constexpr std::size_t huge_page = 2 * 1024 * 1024;
+
+/// Large blocks begin at a huge page and ask for such: a processor knows the places of few pages at
+/// a time, and products and passes over memory go through thousands. Only whole pages of a block
+/// become huge, so that it never takes more memory than it has bytes.
+class SystemMemory final : public std::pmr::memory_resource {
+  static std::align_val_t at(std::size_t bytes, std::size_t alignment) {
+    return std::align_val_t(bytes < huge_page ? alignment : std::max(alignment, huge_page));
+  }
+  void* do_allocate(std::size_t bytes, std::size_t alignment) override {
+    void* const address = ::operator new(bytes, at(bytes, alignment));
+#ifdef MADV_HUGEPAGE
+    // Where the system gives no such pages it stays with small ones.
+    if (bytes >= huge_page) madvise(address, bytes / huge_page * huge_page, MADV_HUGEPAGE);
+#endif
+    return address;
+  }
+  void do_deallocate(void* address, std::size_t bytes, std::size_t alignment) override {
+    ::operator delete(address, at(bytes, alignment));
+  }
+  bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override {
+    return this == &other;
+  }
+};
+
+}  // namespace
+
 std::pmr::memory_resource* system_memory() {
-  return std::pmr::new_delete_resource();
+  static SystemMemory* const memory = new SystemMemory;  // outlives what threads keep to their end
+  return memory;
 }
 
 RecyclingMemory::RecyclingMemory(std::pmr::memory_resource* upstream) : upstream_(upstream) {

@@ -87,6 +87,7 @@ Mlp::Output Mlp::forward(Tensor x, const ForwardContext& context) const {
 }
 
 void Mlp::backward(Cache cache, Tensor dy, const LayerReady& ready) {
+  for (Parameter* parameter : parameters_) parameter->grad_is_zero = false;
   for (std::size_t i = layers_.size(); i-- > 0;) {
     dy = layers_[i]->backward(std::move(cache.layers[i]), std::move(dy));
     if (ready) ready(*layers_[i]);

@@ -1,5 +1,6 @@
 #include "colonnade/optimizer.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -12,6 +13,22 @@ namespace {
 /// Some of a tensor's elements as one column.
 MatrixView elements(Tensor& tensor, Range run) {
   return {tensor.data() + run.begin, run.size(), 1};
+}
+
+/// Of the own elements. All of the gradient becomes zero, if it is to: those of other ranks' runs,
+/// which hold this rank's part of a sum, by themselves.
+void update(const AdamWCoefficients& c, AdamW::Moments& moments, UsedGradients gradients) {
+  Tensor& grad = moments.parameter->grad;
+  const Range own = moments.own;
+  const MatrixView own_grad = elements(grad, own), value = elements(moments.parameter->value, own);
+  if (gradients == UsedGradients::keep) {
+    adamw_update(c, own_grad, value, moments.first, moments.second);
+    return;
+  }
+  adamw_update_and_zero(c, own_grad, value, moments.first, moments.second);
+  std::fill_n(grad.data(), own.begin, Scalar{0});
+  std::fill(grad.data() + own.end, grad.data() + grad.size(), Scalar{0});
+  moments.parameter->grad_is_zero = true;
 }
 
 }  // namespace
@@ -38,7 +55,7 @@ AdamW::AdamW(std::span<Parameter* const> parameters, const AdamWOptions& options
   }
 }
 
-void AdamW::step(double factor, double gradient_scale) {
+void AdamW::step(double factor, double gradient_scale, UsedGradients gradients) {
   ++updates_;
   AdamWCoefficients c = {
       .learning_rate = options_.learning_rate * factor,
@@ -53,8 +70,7 @@ void AdamW::step(double factor, double gradient_scale) {
   for (Moments& moments : moments_) {
     Parameter& parameter = *moments.parameter;
     c.weight_decay = !parameter.is_bias || options_.decay_bias ? options_.weight_decay : 0;
-    adamw_update(c, elements(parameter.grad, moments.own), elements(parameter.value, moments.own),
-                 moments.first, moments.second);
+    update(c, moments, gradients);
     if (moments_over_ == nullptr) continue;
     const AccountScope charge = moments_over_->charge(account_);
     Tensor& value = parameter.value;

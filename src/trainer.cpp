@@ -104,9 +104,11 @@ Evaluation evaluate(TrainingJob& job, const Dataset& data, Index batch, Index ac
 Trainer::Trainer(TrainingJob& job, const Dataset& train, const Dataset* test,
                  const TrainerOptions& options)
     : job_(&job),
-      training_step_(
-          job.model(), job.loss(), job.optimizer(), job.data_parallel(),
-          {.clip = job.job().clip, .judge_gradients = true, .on_nonfinite = options.on_nonfinite}),
+      training_step_(job.model(), job.loss(), job.optimizer(), job.data_parallel(),
+                     {.clip = job.job().clip,
+                      .judge_gradients = true,
+                      .on_nonfinite = options.on_nonfinite,
+                      .gradients = options.gradients}),
       train_(&train),
       test_(test),
       options_(options) {

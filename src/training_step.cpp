@@ -48,7 +48,10 @@ TrainingStep::TrainingStep(Mlp& model, const Loss& loss, AdamW& optimizer,
 
 void TrainingStep::begin(Index rows, Index micro_batches, std::int64_t steps_done) {
   if (exact()) require_power_of_two(micro_batches, "the number of a rank's micro-batches");
-  model_->zero_grad();
+  for (Parameter* parameter : model_->parameters()) {
+    if (!parameter->grad_is_zero) parameter->grad.set_zero();
+    parameter->grad_is_zero = false;  // sums of other copies may come without a backward here
+  }
   gradient_sums_height_ = 0;  // a step that an exception ended may have left some
   rows_ = rows;
   micro_batches_ = micro_batches;
@@ -147,7 +150,7 @@ StepResult TrainingStep::finish(double factor, bool stop) {
     }
   }
   const Span span = model_->group().span(Activity::update);
-  optimizer_->step(factor, scale);
+  optimizer_->step(factor, scale, options_.gradients);
   return result;
 }
 

@@ -21,6 +21,7 @@ struct JobOptions {
   bool zero1 = false;
   double clip = 0;
   colonnade::OnNonfinite on_nonfinite = colonnade::OnNonfinite::stop;
+  colonnade::UsedGradients gradients = colonnade::UsedGradients::zero;  // as Trainer has it
   colonnade::Index accumulate = 1;
   colonnade::Index row_blocks = 0;  // with model.shards: exact mode
 };
@@ -38,10 +39,11 @@ class SteppingJob {
       : options_(with_output(options)),
         mesh_(world, options.mesh),
         training_(mesh_, job(), options.adamw),
-        step_(
-            training_.model(), training_.loss(), training_.optimizer(), training_.data_parallel(),
-            {.clip = options.clip, .judge_gradients = true, .on_nonfinite = options.on_nonfinite}) {
-  }
+        step_(training_.model(), training_.loss(), training_.optimizer(), training_.data_parallel(),
+              {.clip = options.clip,
+               .judge_gradients = true,
+               .on_nonfinite = options.on_nonfinite,
+               .gradients = options.gradients}) {}
 
   /// What the ledger is told.
   colonnade::Job job() const {

@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <string>
 #include <vector>
 
 #include "harness.hpp"
@@ -43,7 +47,39 @@ void step(std::pmr::memory_resource& memory) {
   memory.deallocate(z, 4096, tensor_alignment);
 }
 
+/// What Linux says of the mapping that an address lies in: `VmFlags: rd wr ... hg`.
+std::string flags_of_mapping(std::uintptr_t address) {
+  std::ifstream maps("/proc/self/smaps");
+  bool found = false;
+  for (std::string line; std::getline(maps, line);) {
+    unsigned long begin = 0, end = 0;
+    if (std::sscanf(line.c_str(), "%lx-%lx ", &begin, &end) == 2) {
+      found = begin <= address && address < end;
+    } else if (found && line.starts_with("VmFlags:")) {
+      return line;
+    }
+  }
+  return "";
+}
+
 }  // namespace
+
+TEST_CASE("large blocks begin at a huge page and ask for such, small ones do neither") {
+  constexpr std::size_t huge = 2 * 1024 * 1024;
+  std::pmr::memory_resource* const memory = colonnade::system_memory();
+  for (const std::size_t bytes : {std::size_t{100'000}, huge, 3 * huge + 100}) {
+    CAPTURE(bytes);
+    void* const block = memory->allocate(bytes, tensor_alignment);
+    const auto address = reinterpret_cast<std::uintptr_t>(block);
+    if (bytes >= huge) CHECK(address % huge == 0);
+    if (bytes >= huge && std::filesystem::exists("/sys/kernel/mm/transparent_hugepage")) {
+      CHECK(flags_of_mapping(address).find(" hg") != std::string::npos);
+      CHECK(flags_of_mapping(address + bytes / huge * huge - 1).find(" hg") != std::string::npos);
+    }
+    std::memset(block, 1, bytes);
+    memory->deallocate(block, bytes, tensor_alignment);
+  }
+}
 
 TEST_CASE("a step like the one before asks upstream for nothing") {
   CountingMemory upstream;

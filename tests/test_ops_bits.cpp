@@ -99,6 +99,22 @@ TEST_CASE("an AdamW update depends on its element alone, not on where it lies") 
   }
 }
 
+TEST_CASE("an AdamW update that zeroes the gradient does nothing else otherwise") {
+  const AdamWCoefficients c{0.01, 0.9, 0.99, 1e-6, 0.1, 0.1, 0.01, 0.37};
+  for (const Index count : {size, Index{70'000}}) {  // for one thread, and for several
+    const Threads threads(3);
+    const Tensor g = random_matrix(count, 1, "g");
+    Tensor w = random_matrix(count, 1, "w"), m = Tensor::zeros(count, 1), v = m.clone();
+    Tensor used = g.clone(), w2 = w.clone(), m2 = m.clone(), v2 = v.clone();
+    adamw_update(c, g, w, m, v);
+    adamw_update_and_zero(c, used, w2, m2, v2);
+    CHECK(same_bits(w2, w));
+    CHECK(same_bits(m2, m));
+    CHECK(same_bits(v2, v));
+    CHECK(same_bits(used, Tensor::zeros(count, 1)));
+  }
+}
+
 TEST_CASE("AdamW scales the gradient before all else, and by 1 not at all") {
   const Tensor g = random_matrix(size, 1, "g");
   Tensor scaled(size, 1);

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
+#include "bits.hpp"
 #include "harness.hpp"
 #include "spy_transport.hpp"
 #include "stepping_job.hpp"
@@ -225,6 +227,36 @@ TEST_CASE("row blocks are the same for every number of ranks") {
   CHECK(harness::error_of([] { micro_batches(13, 3, 0, 1, 8); }) != "");
 }
 
+RANKS_TEST_CASE("gradients zeroed by the update or by the next step make the same bits", "1-8") {
+  for (JobOptions options : all_jobs(world)) {
+    CAPTURE(options.mesh.dp);
+    CAPTURE(options.mesh.tp);
+    options.zero1 = options.loss.kind == LossKind::cross_entropy;
+    options.on_nonfinite = OnNonfinite::skip;
+    SteppingJob zeroing(world, options);
+    options.gradients = UsedGradients::keep;
+    SteppingJob keeping(world, options);
+    for (int step = 0; step < 4; ++step) {
+      // Step 2 is skipped, and its only row leaves ranks gradients to zero that come from others
+      // alone.
+      const bool skip = step == 2;
+      const harness::Otherwise otherwise = {.spoil = [&](Tensor& x, Tensor&) {
+        if (skip) x(0, 0) = std::numeric_limits<Scalar>::infinity();
+      }};
+      const StepResult result = zeroing.step(skip ? 1 : 13, otherwise);
+      keeping.step(skip ? 1 : 13, otherwise);
+      CHECK(result.skipped.empty() == !skip);
+      for (std::size_t i = 0; i < zeroing.model().parameters().size(); ++i) {
+        const Parameter& zeroed = *zeroing.model().parameters()[i];
+        CAPTURE(zeroed.name);
+        CHECK(harness::same_bits(zeroed.value, keeping.model().parameters()[i]->value));
+        const Tensor zero = Tensor::zeros(zeroed.grad.rows(), zeroed.grad.cols());
+        CHECK((skip || harness::same_bits(zeroed.grad, zero)));
+      }
+    }
+  }
+}
+
 #ifdef COLONNADE_DOUBLE
 
 namespace {
@@ -268,6 +300,7 @@ RANKS_TEST_CASE("gradients of a step are those of the loss over the whole mesh",
     options.model.dropout = 0.2;
     options.accumulate = 2;
     options.adamw.learning_rate = 0;  // and so no decay: the parameters stay where they are
+    options.gradients = UsedGradients::keep;
     CAPTURE(options.mesh.dp);
     CAPTURE(options.mesh.tp);
     CAPTURE(to_string(options.model.layout));

@@ -11,7 +11,8 @@ namespace colonnade {
 /// Every tensor starts at a multiple of this many bytes: a cache line, and the widest vector.
 inline constexpr std::size_t tensor_alignment = 64;
 
-/// Plain aligned memory from the system; the default of a tensor. Safe to use from any thread.
+/// Aligned memory from the system, large blocks in huge pages where there are any; the default of a
+/// tensor. Safe to use from any thread.
 std::pmr::memory_resource* system_memory();
 
 /// Keeps what is given back and hands it out again: a training step that asks for the same sizes in

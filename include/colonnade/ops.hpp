@@ -129,5 +129,9 @@ double sum_of_squares(ConstMatrixView matrix, const WeightShards& shards = {});
 ///   w = w (1 - lr decay) - lr (m / correction1) / (sqrt(v / correction2) + eps)
 void adamw_update(const AdamWCoefficients& c, ConstMatrixView gradient, MatrixView value,
                   MatrixView first_moment, MatrixView second_moment);
+/// The same, and the gradient becomes zero on the way. It is in the cache there: zeroing it later
+/// is a pass over memory of its own, for nothing.
+void adamw_update_and_zero(const AdamWCoefficients& c, MatrixView gradient, MatrixView value,
+                           MatrixView first_moment, MatrixView second_moment);
 
 }  // namespace colonnade::inline COLONNADE_PRECISION

@@ -22,6 +22,9 @@ struct AdamWOptions {
   bool decay_bias = false;
 };
 
+/// What becomes of gradients that an update has read.
+enum class UsedGradients { keep, zero };
+
 inline namespace COLONNADE_PRECISION {
 
 class AdamW {
@@ -34,8 +37,10 @@ class AdamW {
 
   /// One update of every parameter from `gradient_scale` times its gradient, at `factor` times the
   /// learning rate. With moments_over only the own elements of the gradients are read, and the
-  /// ranks exchange what they updated; then it is collective.
-  void step(double factor = 1, double gradient_scale = 1);
+  /// ranks exchange what they updated; then it is collective. To zero the gradients costs least
+  /// here.
+  void step(double factor = 1, double gradient_scale = 1,
+            UsedGradients gradients = UsedGradients::keep);
 
   const AdamWOptions& options() const { return options_; }
   const ProcessGroup* moments_over() const { return moments_over_; }

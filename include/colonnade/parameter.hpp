@@ -23,6 +23,7 @@ struct Parameter {
   std::vector<Range> shards = {};  // the logical shards of the block in exact mode, else none
   Tensor value = {};               // [owned_rows, owned_cols]
   Tensor grad = {};                // the same shape; backward adds to it
+  bool grad_is_zero = false;       // an update has zeroed it, and no backward of an Mlp added since
 
   /// Index of a local element in the whole tensor, column-major: what random numbers are keyed by.
   Index global_index(Index local_row, Index local_col) const {

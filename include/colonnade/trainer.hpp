@@ -28,6 +28,7 @@ struct TrainerOptions {
   Index accumulate = 1;    // micro-batches that each data-parallel rank makes of its rows
   Index row_blocks = 0;    // exact mode: into which a batch is cut for any number of ranks; else 0
   OnNonfinite on_nonfinite = OnNonfinite::stop;
+  UsedGradients gradients = UsedGradients::zero;  // keep: those of the last step are wanted
 };
 
 /// One optimizer step, as a log line has it.

@@ -30,6 +30,8 @@ struct StepOptions {
   double clip = 0;               // largest norm of all gradients together; 0: unbounded
   bool judge_gradients = false;  // also where nothing is clipped: hold their norm to be finite
   OnNonfinite on_nonfinite = OnNonfinite::stop;
+  UsedGradients gradients =
+      UsedGradients::keep;  // zero: the next step finds them so, which is faster
 };
 
 struct StepResult {

@@ -145,6 +145,7 @@ int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions&
     with.stop.emplace(options.checkpoint.time_limit);
   }
   TrainerOptions trainer_options = options.trainer;
+  if (!options.dump_gradients.empty()) trainer_options.gradients = UsedGradients::keep;
   Job job;
   Data data;
   collectively(world, [&] {

@@ -48,16 +48,21 @@ TrainingStep::TrainingStep(Mlp& model, const Loss& loss, AdamW& optimizer,
 
 void TrainingStep::begin(Index rows, Index micro_batches, std::int64_t steps_done) {
   if (exact()) require_power_of_two(micro_batches, "the number of a rank's micro-batches");
-  for (Parameter* parameter : model_->parameters()) {
-    if (!parameter->grad_is_zero) parameter->grad.set_zero();
-    parameter->grad_is_zero = false;  // sums of other copies may come without a backward here
-  }
+  zero_gradients();
   gradient_sums_height_ = 0;  // a step that an exception ended may have left some
   rows_ = rows;
   micro_batches_ = micro_batches;
   added_ = 0;
   steps_done_ = static_cast<std::uint64_t>(steps_done);
   loss_sums_.clear();
+}
+
+void TrainingStep::zero_gradients() {
+  const Span span = model_->group().span(Activity::zero_gradients);
+  for (Parameter* parameter : model_->parameters()) {
+    if (!parameter->grad_is_zero) parameter->grad.set_zero();
+    parameter->grad_is_zero = false;  // sums of other copies may come without a backward here
+  }
 }
 
 void TrainingStep::add(Tensor x, ConstMatrixView t, Index first_row) {

@@ -94,6 +94,7 @@ class TrainingStep {
 
  private:
   void check_count(bool fits) const;
+  void zero_gradients();
   void join_gradients_along_tree();
   void sum_over_copies(std::span<double> numbers);
   void sum_squares();

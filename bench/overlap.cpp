@@ -2,61 +2,17 @@
 // much of the smaller one the step hides behind the larger. The shape makes both about equal where
 // two hosts have 1 Gbit/s between them and a core each: `tools/cluster.sh bench`.
 #include <cmath>
-#include <cstring>
 
 #include "bench.hpp"
 #include "colonnade/sample_data.hpp"
 #include "colonnade/training_step.hpp"
+#include "silent_transport.hpp"
 
 namespace {
 
 using namespace colonnade;
 
 constexpr Index batch = 256, width = 1024, layers = 4;
-
-/// A rank of several whose peers send zeros, at once: a group on it computes what a rank computes.
-class SilentTransport final : public Transport {
- public:
-  SilentTransport(int rank, int size) : rank_(rank), size_(size) {}
-  std::string_view name() const override { return "silent"; }
-  int rank() const override { return rank_; }
-  int size() const override { return size_; }
-  void all_gather(void* buffer, std::span<const Range> pieces, Index unit, DataType type) override {
-    const Range own = pieces[static_cast<std::size_t>(rank_)];
-    zero(buffer, {0, own.begin}, unit, type);
-    zero(buffer, {own.end, pieces.back().end}, unit, type);
-  }
-  void reduce_scatter(const void* send, void* receive, std::span<const Range> pieces, Index unit,
-                      DataType type, SumOrder) override {
-    const Range own = pieces[static_cast<std::size_t>(rank_)];
-    const auto bytes_of = [&](Index count) {
-      return static_cast<std::size_t>(count * unit) * size_of(type);
-    };
-    std::memcpy(receive, static_cast<const char*>(send) + bytes_of(own.begin),
-                bytes_of(own.size()));
-  }
-  void all_reduce(void*, Index, DataType, Reduction, SumOrder) override {}
-  void broadcast(void*, Index, DataType, int) override {}
-  void barrier() override {}
-  void start_all_reduce(void*, Index, DataType) override {}
-  void start_reduce_scatter(const void* send, void* receive, std::span<const Range> pieces,
-                            Index unit, DataType type) override {
-    reduce_scatter(send, receive, pieces, unit, type, SumOrder::any);
-  }
-  void progress() override {}
-  void finish() override {}
-  std::unique_ptr<Transport> split(int, int) override { return make_self_transport(); }
-  std::unique_ptr<Transport> split_by_node() override { return make_self_transport(); }
-
- private:
-  static void zero(void* buffer, Range range, Index unit, DataType type) {
-    const std::size_t bytes = static_cast<std::size_t>(unit) * size_of(type);
-    std::memset(static_cast<char*>(buffer) + static_cast<std::size_t>(range.begin) * bytes, 0,
-                static_cast<std::size_t>(range.size()) * bytes);
-  }
-  int rank_;
-  int size_;
-};
 
 struct Network {
   explicit Network(ProcessGroup& group)
@@ -105,7 +61,7 @@ std::int64_t sent(ProcessGroup& group, const std::function<void()>& work) {
 void measure_all(ProcessGroup& world) {
   const Tensor x = sample_data(batch, width, 0, "x"), t = sample_data(batch, width, 0, "t");
   Network network(world);
-  ProcessGroup silence(std::make_unique<SilentTransport>(world.rank(), world.size()));
+  ProcessGroup silence(std::make_unique<bench::SilentTransport>(world.rank(), world.size()));
   Network alone(silence);
   Messages messages(world);
 

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <utility>
@@ -15,47 +14,13 @@
 #include "colonnade/ops.hpp"
 #include "colonnade/sample_data.hpp"
 #include "colonnade/training_step.hpp"
+#include "silent_transport.hpp"
 
 namespace {
 
 using namespace colonnade;
 
 constexpr Index layers = 4;
-
-/// Rank 0 of two whose other rank sends nothing but zeros, at once.
-class LoneRank final : public Transport {
- public:
-  using Ranges = std::span<const Range>;
-  std::string_view name() const override { return "lone rank"; }
-  int rank() const override { return 0; }
-  int size() const override { return 2; }
-  void all_gather(void* buffer, Ranges pieces, Index unit, DataType type) override {
-    const std::size_t own = bytes(pieces[0], unit, type), other = bytes(pieces[1], unit, type);
-    if (other > 0) std::memset(static_cast<char*>(buffer) + own, 0, other);
-  }
-  void reduce_scatter(const void* send, void* receive, Ranges pieces, Index unit, DataType type,
-                      SumOrder) override {
-    const std::size_t own = bytes(pieces[0], unit, type);
-    if (own > 0) std::memcpy(receive, send, own);
-  }
-  void all_reduce(void*, Index, DataType, Reduction, SumOrder) override {}
-  void broadcast(void*, Index, DataType, int) override {}
-  void barrier() override {}
-  void start_all_reduce(void*, Index, DataType) override {}
-  void start_reduce_scatter(const void* send, void* receive, Ranges pieces, Index unit,
-                            DataType type) override {
-    reduce_scatter(send, receive, pieces, unit, type, SumOrder::any);
-  }
-  void progress() override {}
-  void finish() override {}
-  std::unique_ptr<Transport> split(int, int) override { return make_self_transport(); }
-  std::unique_ptr<Transport> split_by_node() override { return make_self_transport(); }
-
- private:
-  static std::size_t bytes(Range piece, Index unit, DataType type) {
-    return static_cast<std::size_t>(piece.size() * unit) * size_of(type);
-  }
-};
 
 /// Milliseconds of this thread's processor.
 template <class Work>
@@ -71,7 +36,7 @@ double processor_time(Work&& work) {
 }
 
 void measure(const ProcessGroup& world, Index batch, Index width, int rounds) {
-  ProcessGroup group(std::make_unique<LoneRank>());
+  ProcessGroup group(std::make_unique<bench::SilentTransport>(0, 2));
   Mlp model(group, {.widths = std::vector<Index>(layers + 1, width), .activate_last = true});
   AdamW optimizer(model.parameters(), {});
   const MeanSquare loss(group, model.output());

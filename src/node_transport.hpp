@@ -90,8 +90,6 @@ class NodeTransport : public Transport {
  protected:
   NodeTransport(Board board, int rank, int size, bool crowded);
 
-  bool crowded() const { return crowded_; }
-
   /// Another block that all ranks see. Collective: it throws std::bad_alloc on all ranks or on
   /// none. Ranks have met for it.
   virtual SharedBlock share_block(std::size_t bytes) = 0;

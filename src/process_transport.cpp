@@ -1,6 +1,5 @@
 // The transport of processes on one node. src/node_transport.cpp is its collectives; here is how
 // the memory comes to be that they stand on, and what is left to MPI: splitting, and files.
-#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -44,14 +43,9 @@ class ProcessTransport final : public NodeTransport {
   SharedBlock share_block(std::size_t bytes) override {
     const OfferedBlock offered(rank() == 0 ? bytes : 0);
     const std::optional<SharedBlock> block = attach(exchange(offered.handle())[0]);
-    const std::vector<bool> reached = exchange_verdicts(block.has_value());
-    if (std::find(reached.begin(), reached.end(), false) != reached.end()) throw std::bad_alloc();
+    for (const char reached : exchange<char>(block ? 1 : 0))
+      if (reached == 0) throw std::bad_alloc();
     return *block;
-  }
-
-  std::vector<bool> exchange_verdicts(bool own) {
-    const std::vector<char> all = exchange<char>(own ? 1 : 0);
-    return {all.begin(), all.end()};
   }
 
   MPI_Comm communicator_;

@@ -5,13 +5,13 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <deque>
 #include <limits>
 #include <string>
 #include <vector>
 
 #include "add_along_tree.hpp"
 #include "mpi_file.hpp"
+#include "mpi_transfers.hpp"
 
 namespace colonnade {
 
@@ -25,8 +25,6 @@ void check_mpi(int code, const char* call, SourceLine where) {
     if (c == '\n') c = ' ';
   throw Error(std::string(call) + " failed", {.found = message}, where);
 }
-
-namespace {
 
 MPI_Datatype mpi_type(DataType type) {
   switch (type) {
@@ -42,6 +40,17 @@ MPI_Datatype mpi_type(DataType type) {
   return MPI_DATATYPE_NULL;
 }
 
+int mpi_count(Index count) {
+  if (count > std::numeric_limits<int>::max()) {
+    throw Error("a message is too long for MPI", {.wanted = "at most 2^31-1 elements",
+                                                  .found = std::to_string(count),
+                                                  .hint = "use a smaller batch or more ranks"});
+  }
+  return static_cast<int>(count);
+}
+
+namespace {
+
 MPI_Op mpi_op(Reduction reduction) {
   switch (reduction) {
     case Reduction::sum:
@@ -52,15 +61,6 @@ MPI_Op mpi_op(Reduction reduction) {
       return MPI_MAX;
   }
   return MPI_OP_NULL;
-}
-
-int mpi_count(Index count) {
-  if (count > std::numeric_limits<int>::max()) {
-    throw Error("a message is too long for MPI", {.wanted = "at most 2^31-1 elements",
-                                                  .found = std::to_string(count),
-                                                  .hint = "use a smaller batch or more ranks"});
-  }
-  return static_cast<int>(count);
 }
 
 /// Up to this many bytes of all ranks together, to gather everything and add is faster than MPI's
@@ -81,10 +81,12 @@ Index block_bytes(int ranks) {
 class MpiTransport final : public Transport {
  public:
   MpiTransport(MPI_Comm communicator, const NodeSharing& sharing)
-      : communicator_(communicator), sharing_(sharing) {
+      : communicator_(communicator),
+        sharing_(sharing),
+        rank_(rank_in(communicator)),
+        size_(size_of_group(communicator)),
+        transfers_(communicator, rank_, size_) {
     check_mpi(MPI_Comm_set_errhandler(communicator_, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
-    check_mpi(MPI_Comm_rank(communicator_, &rank_), "MPI_Comm_rank");
-    check_mpi(MPI_Comm_size(communicator_, &size_), "MPI_Comm_size");
     counts_.resize(static_cast<std::size_t>(size_));
     offsets_.resize(static_cast<std::size_t>(size_));
   }
@@ -153,40 +155,20 @@ class MpiTransport final : public Transport {
 
   void barrier() override { check_mpi(MPI_Barrier(communicator_), "MPI_Barrier"); }
 
-  void start_all_reduce(void* buffer, Index count, DataType type) override {
-    check_mpi(MPI_Iallreduce(MPI_IN_PLACE, buffer, mpi_count(count), mpi_type(type), MPI_SUM,
-                             communicator_, &new_request()),
-              "MPI_Iallreduce");
+  bool overlaps() const override { return true; }
+  void start_all_gather(void* buffer, std::span<const Range> pieces, Index unit,
+                        DataType type) override {
+    transfers_.start_all_gather(buffer, pieces, unit, type);
   }
-
+  void start_all_reduce(void* buffer, Index count, DataType type) override {
+    transfers_.start_all_reduce(buffer, count, type);
+  }
   void start_reduce_scatter(const void* send, void* receive, std::span<const Range> pieces,
                             Index unit, DataType type) override {
-    // MPI reads the counts until the operation ends, so each that is under way has its own.
-    if (started_scatters_ == counts_of_started_.size()) counts_of_started_.emplace_back();
-    std::vector<int>& counts = counts_of_started_[started_scatters_];
-    mpi_count(pieces.back().end * unit);
-    counts.clear();
-    for (const Range piece : pieces) counts.push_back(static_cast<int>(piece.size() * unit));
-    ++started_scatters_;
-    check_mpi(MPI_Ireduce_scatter(send, receive, counts.data(), mpi_type(type), MPI_SUM,
-                                  communicator_, &new_request()),
-              "MPI_Ireduce_scatter");
+    transfers_.start_reduce_scatter(send, receive, pieces, unit, type);
   }
-
-  void progress() override {
-    int all_ended = 0;
-    check_mpi(MPI_Testall(static_cast<int>(requests_.size()), requests_.data(), &all_ended,
-                          MPI_STATUSES_IGNORE),
-              "MPI_Testall");
-  }
-
-  void finish() override {
-    const int code =
-        MPI_Waitall(static_cast<int>(requests_.size()), requests_.data(), MPI_STATUSES_IGNORE);
-    requests_.clear();
-    started_scatters_ = 0;
-    check_mpi(code, "MPI_Waitall");
-  }
+  void progress() override { transfers_.progress(); }
+  void finish_first() override { transfers_.finish_first(); }
 
   std::unique_ptr<Transport> split(int color, int key) override {
     MPI_Comm part = MPI_COMM_NULL;
@@ -276,9 +258,6 @@ class MpiTransport final : public Transport {
               "MPI_Allgatherv");
   }
 
-  // A null one until MPI fills it in, so that one whose start failed is waited for in no time.
-  MPI_Request& new_request() { return requests_.emplace_back(MPI_REQUEST_NULL); }
-
   // Kept between calls, so that a collective allocates nothing.
   void set_counts(std::span<const Range> pieces, Index unit) {
     mpi_count(pieces.back().end * unit);
@@ -288,18 +267,26 @@ class MpiTransport final : public Transport {
     }
   }
 
+  static int rank_in(MPI_Comm communicator) {
+    int rank = 0;
+    check_mpi(MPI_Comm_rank(communicator, &rank), "MPI_Comm_rank");
+    return rank;
+  }
+  static int size_of_group(MPI_Comm communicator) {
+    int size = 0;
+    check_mpi(MPI_Comm_size(communicator, &size), "MPI_Comm_size");
+    return size;
+  }
+
   MPI_Comm communicator_;
   NodeSharing sharing_;
-  int rank_ = 0;
-  int size_ = 1;
+  int rank_;
+  int size_;
   std::vector<Fingerprint> announced_;  // by all ranks; empty if announcements aren't compared
   std::vector<int> counts_;
   std::vector<int> offsets_;
   std::vector<std::byte> blocks_;
-  std::vector<MPI_Request> requests_;  // of what was started and not finished
-  // One vector for each reduce-scatter under way. A deque, for MPI holds on to their addresses.
-  std::deque<std::vector<int>> counts_of_started_;
-  std::size_t started_scatters_ = 0;
+  MpiTransfers transfers_;
 };
 
 }  // namespace

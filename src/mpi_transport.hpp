@@ -12,6 +12,11 @@ namespace colonnade {
 /// Throws what MPI says about this code of `call`, unless it is success.
 void check_mpi(int code, const char* call, SourceLine where = SourceLine::here());
 
+MPI_Datatype mpi_type(DataType type);
+
+/// Throws if it is more than MPI can count.
+int mpi_count(Index count);
+
 /// How groups of ranks on one node may communicate.
 struct NodeSharing {
   bool allowed = false;  // through memory; else MPI does everything

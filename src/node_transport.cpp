@@ -344,40 +344,48 @@ void NodeTransport::broadcast(void* buffer, Index count, DataType type, int root
   }
 }
 
-// --- Sums under way ------------------------------------------------------------------------------
+// --- What is under way ---------------------------------------------------------------------------
 
 // In shared memory nothing is under way by itself: a sum takes a rank's own work, now or later. So
-// it is all done in finish(), in the order started.
+// it is all done in finish_first(), in the order started.
+
+void NodeTransport::keep(const Started& what, std::span<const Range> pieces) {
+  started_.push_back(what);
+  started_.back().call = next_entry().call;
+  pieces_of_started_.insert(pieces_of_started_.end(), pieces.begin(), pieces.end());
+  pieces_of_started_.resize(started_.size() * static_cast<std::size_t>(size_));
+}
+
+void NodeTransport::start_all_gather(void* buffer, std::span<const Range> pieces, Index unit,
+                                     DataType type) {
+  keep({.buffer = buffer, .unit = unit, .type = type}, pieces);
+}
 
 void NodeTransport::start_all_reduce(void* buffer, Index count, DataType type) {
-  started_.push_back({.call = next_entry().call, .buffer = buffer, .count = count, .type = type});
+  keep({.buffer = buffer, .count = count, .type = type}, {});
 }
 
 void NodeTransport::start_reduce_scatter(const void* send, void* receive,
                                          std::span<const Range> pieces, Index unit, DataType type) {
-  started_.push_back({.call = next_entry().call,
-                      .is_scatter = true,
-                      .send = send,
-                      .buffer = receive,
-                      .first_piece = pieces_of_started_.size(),
-                      .unit = unit,
-                      .type = type});
-  pieces_of_started_.insert(pieces_of_started_.end(), pieces.begin(), pieces.end());
+  keep({.send = send, .buffer = receive, .unit = unit, .type = type}, pieces);
 }
 
-void NodeTransport::finish() {
-  for (const Started& sum : started_) {
-    announce(sum.call);
-    if (sum.is_scatter) {
-      const std::span<const Range> pieces{pieces_of_started_.data() + sum.first_piece,
-                                          static_cast<std::size_t>(size_)};
-      reduce_scatter(sum.send, sum.buffer, pieces, sum.unit, sum.type, SumOrder::any);
-    } else {
-      all_reduce(sum.buffer, sum.count, sum.type, Reduction::sum, SumOrder::any);
-    }
+void NodeTransport::finish_first() {
+  const Started first = started_.front();
+  const std::span<const Range> pieces(pieces_of_started_.data(), static_cast<std::size_t>(size_));
+  announce(first.call);
+  switch (first.call.kind) {
+    case Collective::all_gather:
+      all_gather(first.buffer, pieces, first.unit, first.type);
+      break;
+    case Collective::reduce_scatter:
+      reduce_scatter(first.send, first.buffer, pieces, first.unit, first.type, SumOrder::any);
+      break;
+    default:
+      all_reduce(first.buffer, first.count, first.type, Reduction::sum, SumOrder::any);
   }
-  started_.clear();
-  pieces_of_started_.clear();
+  started_.erase(started_.begin());
+  pieces_of_started_.erase(pieces_of_started_.begin(), pieces_of_started_.begin() + size_);
 }
 
 }  // namespace colonnade

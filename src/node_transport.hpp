@@ -79,11 +79,13 @@ class NodeTransport : public Transport {
                   SumOrder order) final;
   void broadcast(void* buffer, Index count, DataType type, int root) final;
   void barrier() final { enter(); }
+  void start_all_gather(void* buffer, std::span<const Range> pieces, Index unit,
+                        DataType type) final;
   void start_all_reduce(void* buffer, Index count, DataType type) final;
   void start_reduce_scatter(const void* send, void* receive, std::span<const Range> pieces,
                             Index unit, DataType type) final;
   void progress() final {}
-  void finish() final;
+  void finish_first() final;
   std::pmr::memory_resource* common_memory() final { return &common_; }
   std::pmr::memory_resource* visible_memory() final { return &visible_; }
 
@@ -121,17 +123,16 @@ class NodeTransport : public Transport {
   /// Where this rank finds what a peer has shown at the last meeting.
   std::byte* shown(int peer) { return find(met_entry(peer).sight); }
 
-  /// A sum that was started: finish() does all of it.
+  /// What was started: finish_first() does all of it.
   struct Started {
     Fingerprint call = {};
-    bool is_scatter = false;
-    const void* send = nullptr;
+    const void* send = nullptr;  // of a reduce-scatter
     void* buffer = nullptr;
-    Index count = 0;
-    std::size_t first_piece = 0;  // in pieces_of_started_
+    Index count = 0;  // of an all-reduce
     Index unit = 1;
     DataType type = DataType::byte;
   };
+  void keep(const Started& what, std::span<const Range> pieces);
 
   // This rank's of the next meeting, and any rank's of the last.
   Entry& next_entry() { return board_.seat(rank_).entries[turn_]; }
@@ -168,8 +169,8 @@ class NodeTransport : public Transport {
   std::uint64_t meetings_ = 0;
   CommonMemory common_;
   VisibleMemory visible_;
-  std::vector<Started> started_;
-  std::vector<Range> pieces_of_started_;
+  std::vector<Started> started_;          // in this order
+  std::vector<Range> pieces_of_started_;  // size_ of each, an all-reduce's meaning nothing
 };
 
 }  // namespace colonnade

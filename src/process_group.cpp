@@ -108,15 +108,15 @@ void ProcessGroup::measured(const Fingerprint& call, Activity activity, Index by
 
 template <class Work>
 void ProcessGroup::measured_in_flight(Activity activity, Work&& work) {
-  if (!started_) return;
+  if (started_.empty()) return;
   const auto begin = std::chrono::steady_clock::now();
   {
     const bool waits = activity == Activity::finish;
-    const Inside inside(waits ? place_.get() : nullptr, Whereabouts::finishing, started_->call,
-                        begin);
+    const Inside inside(waits ? place_.get() : nullptr, Whereabouts::finishing,
+                        started_.front().call, begin);
     work();
   }
-  count(started_->call, activity, started_->account, {}, begin);
+  count(started_.front().call, activity, started_.front().account, {}, begin);
 }
 
 void ProcessGroup::count(const Fingerprint& call, Activity activity, int account, Traffic traffic,
@@ -163,12 +163,23 @@ void ProcessGroup::all_reduce_bytes(void* buffer, Index count, DataType type, Re
            [&] { transport_->all_reduce(buffer, count, type, reduction, order); });
 }
 
+void ProcessGroup::start_all_gather_bytes(void* buffer, Index count, std::span<const Range> pieces,
+                                          Index unit, DataType type) {
+  check_pieces(pieces, unit, count, size());
+  const Index own = pieces[static_cast<std::size_t>(rank())].size() * unit;
+  const Fingerprint call =
+      next_call(Collective::all_gather, count, type, detail_of(pieces, unit, SumOrder::any));
+  measured(call, Activity::start, bytes_of(own, type) * (size() - 1),
+           [&] { transport_->start_all_gather(buffer, pieces, unit, type); });
+  started_.push_back({call, account_});
+}
+
 void ProcessGroup::start_all_reduce_bytes(void* buffer, Index count, DataType type) {
   const Fingerprint call =
       next_call(Collective::all_reduce, count, type, detail_of(Reduction::sum, SumOrder::any));
   measured(call, Activity::start, 2 * bytes_of(count, type) * (size() - 1) / size(),
            [&] { transport_->start_all_reduce(buffer, count, type); });
-  started_ = {call, account_};
+  started_.push_back({call, account_});
 }
 
 void ProcessGroup::start_reduce_scatter_bytes(const void* send, Index send_count, void* receive,
@@ -179,16 +190,20 @@ void ProcessGroup::start_reduce_scatter_bytes(const void* send, Index send_count
                                      detail_of(pieces, unit, SumOrder::any));
   measured(call, Activity::start, bytes_of(send_count - own, type),
            [&] { transport_->start_reduce_scatter(send, receive, pieces, unit, type); });
-  started_ = {call, account_};
+  started_.push_back({call, account_});
 }
 
 void ProcessGroup::progress() {
   measured_in_flight(Activity::progress, [&] { transport_->progress(); });
 }
 
+void ProcessGroup::finish_first() {
+  measured_in_flight(Activity::finish, [&] { transport_->finish_first(); });
+  if (!started_.empty()) started_.erase(started_.begin());
+}
+
 void ProcessGroup::finish() {
-  measured_in_flight(Activity::finish, [&] { transport_->finish(); });
-  started_.reset();
+  while (is_under_way()) finish_first();
 }
 
 void ProcessGroup::broadcast_bytes(void* buffer, Index count, DataType type, int root) {

@@ -21,13 +21,14 @@ class SelfTransport final : public Transport {
   void all_reduce(void*, Index, DataType, Reduction, SumOrder) override {}
   void broadcast(void*, Index, DataType, int) override {}
   void barrier() override {}
+  void start_all_gather(void*, std::span<const Range>, Index, DataType) override {}
   void start_all_reduce(void*, Index, DataType) override {}
   void start_reduce_scatter(const void* send, void* receive, std::span<const Range> pieces,
                             Index unit, DataType type) override {
     reduce_scatter(send, receive, pieces, unit, type, SumOrder::any);
   }
   void progress() override {}
-  void finish() override {}
+  void finish_first() override {}
   std::unique_ptr<Transport> split(int, int) override { return make_self_transport(); }
   std::unique_ptr<Transport> split_by_node() override { return make_self_transport(); }
 };

@@ -42,6 +42,10 @@ class SpyTransport final : public colonnade::Transport {
   }
   void broadcast(void*, colonnade::Index, colonnade::DataType, int) override { note("broadcast"); }
   void barrier() override { note("barrier"); }
+  void start_all_gather(void* buffer, Ranges pieces, colonnade::Index unit,
+                        colonnade::DataType type) override {
+    all_gather(buffer, pieces, unit, type);
+  }
   void start_all_reduce(void*, colonnade::Index, colonnade::DataType) override {
     note("start sum");
   }
@@ -51,7 +55,7 @@ class SpyTransport final : public colonnade::Transport {
     copy_own(send, receive, pieces, unit, type);
   }
   void progress() override {}
-  void finish() override { note("finish"); }
+  void finish_first() override { note("finish"); }
   std::unique_ptr<Transport> split(int, int) override { return colonnade::make_self_transport(); }
   std::unique_ptr<Transport> split_by_node() override { return colonnade::make_self_transport(); }
 

@@ -184,3 +184,40 @@ RANKS_TEST_CASE("sums that overlap end as sums do, with other collectives in bet
     CHECK(again == receive);
   }
 }
+
+RANKS_TEST_CASE("what overlaps ends in the order in which it was started", "1-8") {
+  const Index ranks = world.size(), rank = world.rank();
+  const auto expected = [&](Index i) { return static_cast<float>(i); };
+  for (const Index columns : {ranks, 3 * ranks + 1, 40'000 * ranks + 1}) {
+    const Sharding cut(columns, ranks, "columns");
+    const Range own = cut.range(rank);
+    std::vector<float> all(position(2 * columns), -1), others(all);
+    for (Index i = 2 * own.begin; i < 2 * own.end; ++i) all[position(i)] = expected(i);
+    std::vector<float> send(position(2 * columns)), sum(position(2 * own.size()));
+    for (Index i = 0; i < 2 * columns; ++i) send[position(i)] = expected(i % 1000);
+
+    CHECK_FALSE(world.is_under_way());
+    world.start_all_gather(std::span(all), cut.ranges(), 2);
+    world.start_reduce_scatter(std::span<const float>(send), std::span(sum), cut.ranges(), 2);
+    for (int i = 0; i < 5 * rank; ++i) world.progress();
+    world.finish_first();
+    bool gathered = true;
+    for (Index i = 0; i < 2 * columns; ++i) gathered &= all[position(i)] == expected(i);
+    CHECK(gathered);
+    // Started while another is under way.
+    for (Index i = 2 * own.begin; i < 2 * own.end; ++i) others[position(i)] = expected(i + 1);
+    world.start_all_gather(std::span(others), cut.ranges(), 2);
+    CHECK(world.is_under_way());
+    world.finish_first();
+    bool added = true;
+    for (Index i = 0; i < 2 * own.size(); ++i)
+      added &= sum[position(i)] == static_cast<float>(ranks) * expected((2 * own.begin + i) % 1000);
+    CHECK(added);
+    world.finish();
+    bool gathered_again = true;
+    for (Index i = 0; i < 2 * columns; ++i)
+      gathered_again &= others[position(i)] == expected(i + 1);
+    CHECK(gathered_again);
+    CHECK_FALSE(world.is_under_way());
+  }
+}

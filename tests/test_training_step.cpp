@@ -193,6 +193,8 @@ TEST_CASE("a layer's sum over data-parallel ranks starts before the layer below 
                                          "dp start sum",
                                          "dp start sum",  // the two below
                                          "dp finish",
+                                         "dp finish",
+                                         "dp finish",
                                          "dp all-reduce sum"};  // and the loss
   CHECK(events == want);
 }

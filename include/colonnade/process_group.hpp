@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -115,11 +114,19 @@ class ProcessGroup {
 
   void barrier();
 
-  // Sums that overlap with computing: Transport says what may be done with buffers meanwhile. They
-  // count as all-reduce and reduce-scatter, calls and bytes when they start, and as seconds what
-  // this rank spends in start, progress and finish. Those of progress and finish are of the sum
-  // that was started last, under the account it was started with. Where nothing was started these
-  // two do nothing.
+  // Collectives that overlap with computing: Transport says what may be done with buffers
+  // meanwhile. They count as what they are, calls and bytes when they start, and as seconds what
+  // this rank spends in start, progress and finish, under the account they were started with. Of
+  // several that are under way progress counts for the first.
+
+  /// Whether it is of use to compute between start and finish.
+  bool overlaps() const { return transport_->overlaps(); }
+
+  template <Element T>
+  void start_all_gather(std::span<T> buffer, std::span<const Range> pieces, Index unit = 1) {
+    start_all_gather_bytes(buffer.data(), static_cast<Index>(buffer.size()), pieces, unit,
+                           data_type<T>());
+  }
 
   template <Element T>
   void start_all_reduce(std::span<T> buffer) {
@@ -133,7 +140,14 @@ class ProcessGroup {
                                static_cast<Index>(receive.size()), pieces, unit, data_type<T>());
   }
 
+  /// Whether something was started and not finished.
+  bool is_under_way() const { return !started_.empty(); }
+
+  /// Nothing happens where nothing is under way.
   void progress();
+  /// Ends what was started first of all that is under way.
+  void finish_first();
+  /// Ends all that is under way.
   void finish();
 
   /// The ranks with the same color, ordered by key and then rank. Collective.
@@ -200,6 +214,8 @@ class ProcessGroup {
                             SumOrder order);
   void all_reduce_bytes(void* buffer, Index count, DataType type, Reduction reduction,
                         SumOrder order);
+  void start_all_gather_bytes(void* buffer, Index count, std::span<const Range> pieces, Index unit,
+                              DataType type);
   void start_all_reduce_bytes(void* buffer, Index count, DataType type);
   void start_reduce_scatter_bytes(const void* send, Index send_count, void* receive,
                                   Index receive_count, std::span<const Range> pieces, Index unit,
@@ -226,12 +242,11 @@ class ProcessGroup {
   std::vector<Account> accounts_ = std::vector<Account>(1);
   int account_ = 0;
   Phase phase_ = Phase::none;
-  /// The last of the sums that are under way.
   struct Started {
     Fingerprint call;
     int account;
   };
-  std::optional<Started> started_;
+  std::vector<Started> started_;  // what is under way, in this order
   ShortText<9> name_;
   int world_rank_;
   std::int64_t calls_ = 0;

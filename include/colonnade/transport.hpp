@@ -36,7 +36,7 @@ class Transport {
   virtual int rank() const = 0;
   virtual int size() const = 0;
 
-  /// Says what this rank calls next: any of the collectives below, those that start a sum, or a
+  /// Says what this rank calls next: any of the collectives below, those that start one, or a
   /// split. A transport that compares what the ranks say throws different_collectives() on all of
   /// them, here or in the call, before it has moved anything.
   virtual void announce(const Fingerprint& /*next*/) {}
@@ -71,11 +71,19 @@ class Transport {
   /// Returns on no rank before every rank has called it.
   virtual void barrier() = 0;
 
-  // Sums that go on while the rank computes. The buffers of what was started must not be touched,
-  // nor be given back, before finish() has returned; `pieces` may be gone as soon as start returns.
-  // Starting and finishing stand in the same order on every rank as all other collectives, which
-  // may come in between. A rank whose exception passes a finish() leaves messages under way: it
-  // must end the job.
+  // Collectives that go on while the rank computes. The buffers of what was started must not be
+  // touched, nor be given back, before it is finished, but that a rank may read its own piece of a
+  // gather; `pieces` may be gone as soon as start returns. Starting and finishing stand in the same
+  // order on every rank as all other collectives, which may come in between. A rank whose exception
+  // passes a finish leaves messages under way: it must end the job.
+
+  /// Whether what was started gets on while this rank computes and calls progress() now and then.
+  /// Otherwise all of it is done when it is finished. The same on all ranks.
+  virtual bool overlaps() const { return false; }
+
+  /// Begins all_gather.
+  virtual void start_all_gather(void* buffer, std::span<const Range> pieces, Index unit,
+                                DataType type) = 0;
 
   /// Begins all_reduce with Reduction::sum and SumOrder::any.
   virtual void start_all_reduce(void* buffer, Index count, DataType type) = 0;
@@ -87,8 +95,9 @@ class Transport {
   /// Lets what was started get on, without waiting. A rank may call it as often as it likes.
   virtual void progress() = 0;
 
-  /// Returns when all that was started on this rank has ended.
-  virtual void finish() = 0;
+  /// Returns when what was started first, of all that is under way, has ended. Something is under
+  /// way.
+  virtual void finish_first() = 0;
 
   /// The ranks that call with the same color form a group, ordered by key, and by rank where keys
   /// are equal. Colors are not negative.

@@ -1,8 +1,6 @@
 // A step, what it computes without any message, and its messages without anything computed: how
 // much of the smaller one the step hides behind the larger. The shape makes both about equal where
 // two hosts have 1 Gbit/s between them and a core each: `tools/cluster.sh bench`.
-#include <cmath>
-
 #include "bench.hpp"
 #include "colonnade/sample_data.hpp"
 #include "colonnade/training_step.hpp"
@@ -12,11 +10,13 @@ namespace {
 
 using namespace colonnade;
 
-constexpr Index batch = 256, width = 1024, layers = 4;
+constexpr Index batch = 512, width = 1536, layers = 4;
 
 struct Network {
-  explicit Network(ProcessGroup& group)
-      : model(group, {.widths = std::vector<Index>(layers + 1, width), .activate_last = true}),
+  Network(ProcessGroup& group, Index row_parts)
+      : model(group, {.widths = std::vector<Index>(layers + 1, width),
+                      .activate_last = true,
+                      .row_parts = row_parts}),
         optimizer(model.parameters(), {}) {}
   double step(const Tensor& x, const Tensor& t) {
     return training_step(model, optimizer, x.clone(model.memory()), t);
@@ -25,8 +25,8 @@ struct Network {
   AdamW optimizer;
 };
 
-/// The messages of a step: each layer's output is gathered, and the gradient of each input but the
-/// first is summed and scattered.
+/// The messages of a step: in forward each layer's output is gathered, and in backward the gradient
+/// of each input but the first is summed and scattered.
 class Messages {
  public:
   explicit Messages(ProcessGroup& world)
@@ -34,14 +34,17 @@ class Messages {
         cut_(width, world.size(), "columns"),
         full_(batch, width, world.memory()),
         own_(batch, cut_.range(world.rank()).size(), world.memory()) {
-    std::fill(full_.data(), full_.data() + full_.size(), Scalar{0});
+    full_.set_zero();
   }
-  void send() {
+  void send_forward() {
     const std::span<Scalar> all(full_.data(), static_cast<std::size_t>(full_.size()));
-    const std::span<Scalar> own(own_.data(), static_cast<std::size_t>(own_.size()));
     for (Index layer = 0; layer < layers; ++layer) world_->all_gather(all, cut_.ranges(), batch);
+  }
+  void send_backward() {
+    const std::span<const Scalar> all(full_.data(), static_cast<std::size_t>(full_.size()));
+    const std::span<Scalar> own(own_.data(), static_cast<std::size_t>(own_.size()));
     for (Index layer = 1; layer < layers; ++layer)
-      world_->reduce_scatter(std::span<const Scalar>(all), own, cut_.ranges(), batch);
+      world_->reduce_scatter(all, own, cut_.ranges(), batch);
   }
 
  private:
@@ -60,40 +63,56 @@ std::int64_t sent(ProcessGroup& group, const std::function<void()>& work) {
 
 void measure_all(ProcessGroup& world) {
   const Tensor x = sample_data(batch, width, 0, "x"), t = sample_data(batch, width, 0, "t");
-  Network network(world);
+  Network in_turn(world, 1), overlapped(world, 2);
   ProcessGroup silence(std::make_unique<bench::SilentTransport>(world.rank(), world.size()));
-  Network alone(silence);
+  Network alone(silence, 1);
   Messages messages(world);
 
-  const std::int64_t bytes = sent(world, [&] { network.step(x, t); });
+  const std::int64_t bytes = sent(world, [&] { in_turn.step(x, t); });
+  bench::require(sent(world, [&] { overlapped.step(x, t); }) == bytes, "the step that overlaps");
   bench::require(sent(silence, [&] { alone.step(x, t); }) == bytes, "the step that sends nothing");
-  bench::require(sent(world, [&] { messages.send(); }) == bytes, "the messages of a step");
+  const auto send = [&] { messages.send_forward(), messages.send_backward(); };
+  bench::require(sent(world, send) == bytes, "the messages of a step");
 
-  std::vector<double> steps, computes, sends, ratios;
+  std::vector<double> steps, steps_in_turn, computes, sends, ratios, bounds, gains;
   for (int turn = 0; turn < 9; ++turn) {
     const auto once = [&](const std::function<void()>& work) {
-      return bench::measure_once(world, [&] { work(), work(), work(); }) / 3;
+      return bench::measure_once(world, work);
     };
-    steps.push_back(once([&] { network.step(x, t); }));
+    steps.push_back(once([&] { overlapped.step(x, t); }));
+    const double forward = once([&] { alone.model.forward(x.clone(alone.model.memory())); });
     computes.push_back(once([&] { alone.step(x, t); }));
-    sends.push_back(once([&] { messages.send(); }));
+    const double gathers = once([&] { messages.send_forward(); });
+    const double scatters = once([&] { messages.send_backward(); });
+    sends.push_back(gathers + scatters);
+    steps_in_turn.push_back(once([&] { in_turn.step(x, t); }));
     ratios.push_back(steps.back() / std::max(computes.back(), sends.back()));
+    bounds.push_back(steps.back() /
+                     (std::max(forward, gathers) + std::max(computes.back() - forward, scatters)));
+    gains.push_back(steps_in_turn.back() / steps.back());
   }
   const auto print = [&](const std::string& name, const std::vector<double>& seconds) {
     const bench::Times times = bench::median_of(seconds);
     bench::print(world, name, render_duration(times.median), bench::spread(times));
   };
+  const auto print_ratio = [&](const std::string& name, const std::vector<double>& all,
+                               const std::string& note) {
+    const bench::Times ratio = bench::median_of(all);
+    bench::print(world, name, render_fixed(ratio.median, 3),
+                 "(" + render_fixed(ratio.smallest, 3) + " to " + render_fixed(ratio.largest, 3) +
+                     ")" + note);
+  };
   print("a step", steps);
+  print("a step that sends and computes in turn", steps_in_turn);
   print("computing alone", computes);
   print("communication alone, " + render_bytes(static_cast<double>(bytes)), sends);
-  const bench::Times ratio = bench::median_of(ratios);
-  bench::print(world, "a step / the larger of the two", render_fixed(ratio.median, 3),
-               "(" + render_fixed(ratio.smallest, 3) + " to " + render_fixed(ratio.largest, 3) +
-                   "); 1 is all hidden");
+  print_ratio("a step / the larger of the last two", ratios, "; 1 is all hidden");
+  print_ratio("the same, forward and backward each by itself", bounds, "");
+  print_ratio("in turn / overlapped", gains, "");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  return bench::run(argc, argv, "overlap: 256 x 1024, 4 layers", measure_all);
+  return bench::run(argc, argv, "overlap: 512 x 1536, 4 layers", measure_all);
 }

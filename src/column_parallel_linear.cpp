@@ -47,18 +47,28 @@ ColumnParallelLinear::ColumnParallelLinear(ProcessGroup& group, const Options& o
       input_cut_(cut_inputs(group, options, input_gradient)),
       output_cut_(cut_outputs(group, options)) {}
 
-ColumnParallelLinear::Output ColumnParallelLinear::forward(Tensor x,
-                                                           const ForwardContext& context) const {
+ColumnParallelLinear::Forward ColumnParallelLinear::begin_forward(Tensor x,
+                                                                  const ForwardContext& context,
+                                                                  bool overlap) const {
   const AccountScope charge = group_->charge(account_, Phase::forward);
   const Range own = output_cut_.range(group_->rank());
   Tensor y = gather_output_ ? Tensor(x.rows(), output_cut_.total(), group_->common_memory())
                             : Tensor(x.rows(), own.size(), memory());
   const MatrixView y_local = gather_output_ ? y.columns(own) : MatrixView(y);
 
-  Tensor derivative = compute(x, context, y_local);                     // Y[:, r]
-  if (gather_output_) GatherColumns::forward(*group_, output_cut_, y);  // Y = all-gather
-  if (options_.recompute) derivative = Tensor();
-  return {std::move(y), {std::move(x), std::move(derivative), context}};
+  Tensor derivative = compute(x, context, y_local);  // Y[:, r]
+  const bool under_way = gather_output_ && overlap;
+  if (under_way)
+    GatherColumns::start_forward(*group_, output_cut_, y);  // Y = all-gather
+  else if (gather_output_)
+    GatherColumns::forward(*group_, output_cut_, y);
+  return {std::move(x), std::move(derivative), std::move(y), context, under_way};
+}
+
+ColumnParallelLinear::Output ColumnParallelLinear::finish_forward(Forward begun) const {
+  if (begun.under_way) group_->finish_first();
+  if (options_.recompute) begun.z = Tensor();
+  return {std::move(begun.y), {std::move(begun.x), std::move(begun.z), begun.context}};
 }
 
 // Y[:, r] = s(X W_r + b_r); returns the derivative, or nothing if it is 1.
@@ -75,31 +85,40 @@ Tensor ColumnParallelLinear::compute(ConstMatrixView x, const ForwardContext& co
   return z;
 }
 
-Tensor ColumnParallelLinear::backward(Cache cache, Tensor dy) {
+ColumnParallelLinear::Backward ColumnParallelLinear::begin_backward(Cache cache, Tensor dy,
+                                                                    bool overlap) {
   const AccountScope charge = group_->charge(account_, Phase::backward);
   if (options_.recompute && !derivative_is_one()) {
     Tensor y_local(cache.x.rows(), weight_.value.cols(), memory());
     cache.derivative = compute(cache.x, cache.context, y_local);
   }
+  Backward begun;
   // dZ_r = dY[:, r] * s', db_r += 1^T dZ_r
-  const Tensor dz = backward_activation(std::move(cache.derivative), std::move(dy));
-
-  Tensor dx;
+  begun.dz = backward_activation(std::move(cache.derivative), std::move(dy));
+  begun.x = std::move(cache.x);  // for dW_r += X^T dZ_r
   if (input_gradient_ != InputGradient::none) {
-    dx = Tensor(cache.x.rows(), cache.x.cols(), group_->visible_memory());
-    backward_input(dz, dx);  // partial dX = dZ_r W_r^T
-    dx = sum_input_gradient(std::move(dx));
+    begun.partial_dx = Tensor(begun.x.rows(), begun.x.cols(), group_->visible_memory());
+    backward_input(begun.dz, begun.partial_dx);  // partial dX = dZ_r W_r^T
+    sum_input_gradient(begun, overlap);
   }
-  backward_weight(cache.x, dz);  // dW_r += X^T dZ_r
-  return dx;
+  return begun;
 }
 
-Tensor ColumnParallelLinear::sum_input_gradient(Tensor dx) const {
-  if (input_gradient_ == InputGradient::own_columns) {
-    return GatherColumns::backward(*group_, input_cut_, dx, sum_order());
+// dX, its own columns or all, of the ranks' partial sums.
+void ColumnParallelLinear::sum_input_gradient(Backward& begun, bool overlap) const {
+  begun.under_way = overlap;
+  if (input_gradient_ == InputGradient::complete) {
+    begun.dx = std::move(begun.partial_dx);
+    if (overlap)
+      CopyToRanks::start_backward(*group_, begun.dx);
+    else
+      CopyToRanks::backward(*group_, begun.dx, sum_order());
+  } else if (overlap) {
+    begun.dx = GatherColumns::start_backward(*group_, input_cut_, begun.partial_dx);
+  } else {
+    begun.dx = GatherColumns::backward(*group_, input_cut_, begun.partial_dx, sum_order());
+    begun.partial_dx = Tensor();
   }
-  CopyToRanks::backward(*group_, dx, sum_order());
-  return dx;
 }
 
 }  // namespace colonnade::inline COLONNADE_PRECISION

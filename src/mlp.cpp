@@ -1,5 +1,6 @@
 #include "colonnade/mlp.hpp"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -21,11 +22,26 @@ std::vector<Range> own_shards(const ProcessGroup& group, const Sharding& cut, In
 
 }  // namespace
 
+Index worthwhile_row_parts(const ProcessGroup& group, const MlpOptions& options, Index rows) {
+  if (!group.overlaps() || options.shards > 0 || options.widths.size() < 2) return 1;
+  // A shorter message takes about as long as one without content: two would take twice as long.
+  constexpr Index least_bytes = 64 * 1024;
+  constexpr Index parts = 2;
+  const Index width = *std::max_element(options.widths.begin() + 1, options.widths.end());
+  const Index bytes = rows * width * static_cast<Index>(sizeof(Scalar)) / group.size();
+  return bytes / parts >= least_bytes ? parts : 1;
+}
+
 Mlp::Mlp(ProcessGroup& group, const MlpOptions& options) : group_(&group), options_(options) {
   const std::vector<Index>& widths = options.widths;
   if (widths.size() < 2) {
     throw Error("too few widths for a network", {.wanted = "an input and an output at least",
                                                  .found = std::to_string(widths.size())});
+  }
+  if (options.row_parts < 1 || (options.row_parts > 1 && options.shards > 0)) {
+    throw Error("wrong number of row parts",
+                {.wanted = options.shards > 0 ? "1 in exact mode" : "at least 1",
+                 .found = std::to_string(options.row_parts)});
   }
   output_.total = widths.back();
   for (std::size_t i = 0; i + 1 < widths.size(); ++i) {
@@ -75,7 +91,12 @@ void Mlp::add_row_layer(const LinearLayer::Options& layer, bool is_last) {
   layers_.push_back(std::move(row));
 }
 
+Index Mlp::parts_of(Index rows) const {
+  return std::clamp(options_.row_parts, Index{1}, std::max(rows, Index{1}));
+}
+
 Mlp::Output Mlp::forward(Tensor x, const ForwardContext& context) const {
+  if (parts_of(x.rows()) > 1) return forward_in_parts(x, context);
   Cache cache{std::pmr::vector<LinearLayer::Cache>(memory())};
   cache.layers.reserve(layers_.size());
   for (const auto& layer : layers_) {
@@ -88,10 +109,71 @@ Mlp::Output Mlp::forward(Tensor x, const ForwardContext& context) const {
 
 void Mlp::backward(Cache cache, Tensor dy, const LayerReady& ready) {
   for (Parameter* parameter : parameters_) parameter->grad_is_zero = false;
+  if (cache.layers.size() > layers_.size()) return backward_in_parts(std::move(cache), dy, ready);
   for (std::size_t i = layers_.size(); i-- > 0;) {
     dy = layers_[i]->backward(std::move(cache.layers[i]), std::move(dy));
     if (ready) ready(*layers_[i]);
   }
+}
+
+// Rows don't depend on one another, so that a layer computes one part while the message of another
+// is under way. A part is finished where its numbers are needed, and not before:
+//
+//   compute    1a 1b 2a 2b 3a ...        1a: the first part in the first layer
+//   messages      1a 1b 2a 2b ...
+Mlp::Output Mlp::forward_in_parts(ConstMatrixView x, const ForwardContext& context) const {
+  const Index count = parts_of(x.rows);
+  const auto rows_of_part = [&](std::size_t part) {
+    return shard_range(x.rows, count, static_cast<Index>(part));
+  };
+  const std::size_t parts = static_cast<std::size_t>(count);
+  Cache cache{std::pmr::vector<LinearLayer::Cache>(memory())};
+  cache.layers.reserve(parts * layers_.size());
+  std::pmr::vector<LinearLayer::Forward> begun(parts, memory());
+  const auto finish = [&](const LinearLayer& layer, std::size_t part) {
+    auto [y, layer_cache] = layer.finish_forward(std::move(begun[part]));
+    cache.layers.push_back(std::move(layer_cache));
+    return std::move(y);
+  };
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    for (std::size_t part = 0; part < parts; ++part) {
+      const Range rows = rows_of_part(part);
+      ForwardContext own = context;
+      own.first_row += rows.begin;
+      Tensor part_x = i == 0 ? rows_of(x, rows, memory()) : finish(*layers_[i - 1], part);
+      begun[part] = layers_[i]->begin_forward(std::move(part_x), own, true);
+    }
+  }
+  Tensor y;
+  for (std::size_t part = 0; part < parts; ++part) {
+    const Tensor part_y = finish(*layers_.back(), part);
+    if (part == 0) y = Tensor(x.rows, part_y.cols(), memory());
+    set_rows(part_y, rows_of_part(part).begin, y);
+  }
+  return {std::move(y), std::move(cache)};
+}
+
+// The sums of dx travel while the weight's gradients are computed, and the next part's dx.
+void Mlp::backward_in_parts(Cache cache, ConstMatrixView dy, const LayerReady& ready) {
+  const std::size_t parts = cache.layers.size() / layers_.size();
+  std::pmr::vector<LinearLayer::Backward> begun(parts, memory());
+  for (std::size_t i = layers_.size(); i-- > 0;) {
+    LinearLayer& layer = *layers_[i];
+    for (std::size_t part = 0; part < parts; ++part) {
+      const Range rows = shard_range(dy.rows, static_cast<Index>(parts), static_cast<Index>(part));
+      Tensor part_dy = i + 1 == layers_.size()
+                           ? rows_of(dy, rows, memory())
+                           : layers_[i + 1]->finish_backward(std::move(begun[part]));
+      begun[part] =
+          layer.begin_backward(std::move(cache.layers[i * parts + part]), std::move(part_dy), true);
+    }
+    for (LinearLayer::Backward& part : begun) layer.add_weight_gradient(part);
+    if (ready) ready(layer);
+  }
+}
+
+void Mlp::carry_on(ProcessGroup* beside) {
+  for (const auto& layer : layers_) layer->carry_on(beside);
 }
 
 void Mlp::zero_grad() {

@@ -87,13 +87,19 @@ void MpiTransfers::start_all_reduce(void* buffer, Index count, DataType type) {
             "MPI_Iallreduce");
 }
 
+// One look moves a message on by one step at most: it is announced, answered, or a segment of it
+// goes out or comes in.
 void MpiTransfers::progress() {
-  for (Transfer& transfer : under_way_) {
+  constexpr int looks = 4;
+  for (int look = 0; look < looks; ++look) {
     int ended = 0;
-    check_mpi(MPI_Testall(static_cast<int>(transfer.requests.size()), transfer.requests.data(),
-                          &ended, MPI_STATUSES_IGNORE),
-              "MPI_Testall");
-    if (ended == 0) return;  // looking once was looking for all
+    for (auto transfer = under_way_.begin(); transfer != under_way_.end(); ++transfer) {
+      check_mpi(MPI_Testall(static_cast<int>(transfer->requests.size()), transfer->requests.data(),
+                            &ended, MPI_STATUSES_IGNORE),
+                "MPI_Testall");
+      if (ended == 0) break;  // MPI has looked after all messages
+    }
+    if (ended != 0) return;
   }
 }
 

@@ -9,6 +9,7 @@ Job on_one_rank(Job job) {
   job.mesh = {};
   job.zero1 = false;
   job.model.recompute = false;
+  job.model.row_parts = 1;
   return job;
 }
 

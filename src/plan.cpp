@@ -139,7 +139,11 @@ std::vector<LedgerLine> predict_traffic(const Job& job, int tp_rank, int dp_rank
   for (const LayerShape& layer : layers) {
     tensors += job.model.bias ? 2 : 1;
     for (const Range rows : micro_batches) {
-      if (rows.size() > 0) add_micro_batch(tp, job, layer, tp_rank, rows.size());
+      if (rows.size() == 0) continue;
+      const Index parts = std::min(job.model.row_parts, rows.size());
+      for (Index part = 0; part < parts; ++part) {
+        add_micro_batch(tp, job, layer, tp_rank, shard_range(rows.size(), parts, part).size());
+      }
     }
     if (job.mesh.dp == 1) continue;
     for (const Index size : {layer.weights, layer.biases}) {

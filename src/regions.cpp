@@ -29,18 +29,40 @@ Tensor reduce_scatter_columns(ProcessGroup& group, const Sharding& cut, ConstMat
   return local;
 }
 
+Tensor start_reduce_scatter_columns(ProcessGroup& group, const Sharding& cut,
+                                    ConstMatrixView matrix) {
+  check_shape(matrix, any_size, cut.total(), "matrix [B, columns]");
+  Tensor local(matrix.rows, cut.range(group.rank()).size(), group.memory());
+  group.start_reduce_scatter(elements(matrix), elements(MatrixView(local)), cut.ranges(),
+                             matrix.rows);
+  return local;
+}
+
 }  // namespace
 
 void CopyToRanks::backward(ProcessGroup& group, MatrixView dx, SumOrder order) {
   group.all_reduce(elements(dx), Reduction::sum, order);
 }
 
+void CopyToRanks::start_backward(ProcessGroup& group, MatrixView dx) {
+  group.start_all_reduce(elements(dx));
+}
+
 void ReduceFromRanks::forward(ProcessGroup& group, MatrixView y, SumOrder order) {
   group.all_reduce(elements(y), Reduction::sum, order);
 }
 
+void ReduceFromRanks::start_forward(ProcessGroup& group, MatrixView y) {
+  group.start_all_reduce(elements(y));
+}
+
 void GatherColumns::forward(ProcessGroup& group, const Sharding& cut, MatrixView y) {
   all_gather_columns(group, cut, y);
+}
+
+void GatherColumns::start_forward(ProcessGroup& group, const Sharding& cut, MatrixView y) {
+  check_shape(y, any_size, cut.total(), "matrix [B, columns]");
+  group.start_all_gather(elements(y), cut.ranges(), y.rows);
 }
 
 Tensor GatherColumns::backward(ProcessGroup& group, const Sharding& cut, ConstMatrixView dy,
@@ -48,9 +70,18 @@ Tensor GatherColumns::backward(ProcessGroup& group, const Sharding& cut, ConstMa
   return reduce_scatter_columns(group, cut, dy, order);
 }
 
+Tensor GatherColumns::start_backward(ProcessGroup& group, const Sharding& cut, ConstMatrixView dy) {
+  return start_reduce_scatter_columns(group, cut, dy);
+}
+
 Tensor ReduceScatterColumns::forward(ProcessGroup& group, const Sharding& cut, ConstMatrixView y,
                                      SumOrder order) {
   return reduce_scatter_columns(group, cut, y, order);
+}
+
+Tensor ReduceScatterColumns::start_forward(ProcessGroup& group, const Sharding& cut,
+                                           ConstMatrixView y) {
+  return start_reduce_scatter_columns(group, cut, y);
 }
 
 Tensor ReduceScatterColumns::backward(ProcessGroup& group, const Sharding& cut,

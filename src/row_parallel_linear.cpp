@@ -46,49 +46,80 @@ RowParallelLinear::RowParallelLinear(ProcessGroup& group, const Options& options
       input_cut_(cut_inputs(group, options)),
       output_cut_(cut_outputs(group, options, shard_output)) {}
 
-RowParallelLinear::Output RowParallelLinear::forward(Tensor x,
-                                                     const ForwardContext& context) const {
+RowParallelLinear::Forward RowParallelLinear::begin_forward(Tensor x, const ForwardContext& context,
+                                                            bool overlap) const {
   const AccountScope charge = group_->charge(account_, Phase::forward);
-  Tensor y;
-  Tensor derivative = compute(x, context, y);
-  if (options_.recompute) derivative = Tensor();
-  return {std::move(y), {std::move(x), std::move(derivative), context}};
+  Forward begun;
+  begun.context = context;
+  begun.under_way = overlap;
+  begun.z = partial_sum(x);
+  begun.x = std::move(x);
+  if (!overlap) {
+    begun.z = sum_over_ranks(std::move(begun.z));
+  } else if (shard_output_) {
+    begun.y = ReduceScatterColumns::start_forward(*group_, output_cut_, begun.z);
+  } else {
+    ReduceFromRanks::start_forward(*group_, begun.z);
+  }
+  return begun;
 }
 
-// y = s(sum of X_r W_r + b), all or own columns; returns the derivative, or nothing if it is 1.
-Tensor RowParallelLinear::compute(ConstMatrixView x, const ForwardContext& context,
-                                  Tensor& y) const {
-  Tensor z(x.rows, options_.out, group_->visible_memory());
-  forward_product(x, z);  // partial Z = X_r W_r
-  if (shard_output_) {
-    z = ReduceScatterColumns::forward(*group_, output_cut_, z, sum_order());  // own columns of Z
-  } else {
-    ReduceFromRanks::forward(*group_, z, sum_order());  // Z
+RowParallelLinear::Output RowParallelLinear::finish_forward(Forward begun) const {
+  const AccountScope charge = group_->charge(account_, Phase::forward);
+  if (begun.under_way) {
+    group_->finish_first();
+    if (shard_output_) begun.z = std::move(begun.y);
   }
+  Tensor y;
+  Tensor derivative = activate_sum(std::move(begun.z), begun.context, y);
+  if (options_.recompute) derivative = Tensor();
+  return {std::move(y), {std::move(begun.x), std::move(derivative), begun.context}};
+}
+
+// X_r W_r, all columns.
+Tensor RowParallelLinear::partial_sum(ConstMatrixView x) const {
+  Tensor z(x.rows, options_.out, group_->visible_memory());
+  forward_product(x, z);
+  return z;
+}
+
+// Z, all or own columns.
+Tensor RowParallelLinear::sum_over_ranks(Tensor partial) const {
+  if (shard_output_)
+    return ReduceScatterColumns::forward(*group_, output_cut_, partial, sum_order());
+  ReduceFromRanks::forward(*group_, partial, sum_order());
+  return partial;
+}
+
+// y = s(Z + b); returns the derivative, or nothing if it is 1.
+Tensor RowParallelLinear::activate_sum(Tensor z, const ForwardContext& context, Tensor& y) const {
   if (derivative_is_one()) {
     add_bias(z);
     y = std::move(z);
     return {};
   }
   y = Tensor(z.rows(), z.cols(), memory());
-  activate(context, output_cut_.range(shard_output_ ? group_->rank() : 0).begin, z, y);  // s(Z + b)
+  activate(context, output_cut_.range(shard_output_ ? group_->rank() : 0).begin, z, y);
   return z;
 }
 
-Tensor RowParallelLinear::backward(Cache cache, Tensor dy) {
+RowParallelLinear::Backward RowParallelLinear::begin_backward(Cache cache, Tensor dy,
+                                                              bool /*overlap*/) {
   const AccountScope charge = group_->charge(account_, Phase::backward);
   if (options_.recompute && !derivative_is_one()) {
     Tensor y;
-    cache.derivative = compute(cache.x, cache.context, y);  // sums over the ranks once more
+    Tensor z = sum_over_ranks(partial_sum(cache.x));  // once more
+    cache.derivative = activate_sum(std::move(z), cache.context, y);
   }
+  Backward begun;
   // dZ = dY * s', db += 1^T dZ
-  Tensor dz = backward_activation(std::move(cache.derivative), std::move(dy));
-  if (shard_output_) dz = ReduceScatterColumns::backward(*group_, output_cut_, dz);  // all columns
-
-  Tensor dx_local(cache.x.rows(), cache.x.cols(), memory());
-  backward_input(dz, dx_local);  // dX_r = dZ W_r^T
-  backward_weight(cache.x, dz);  // dW_r += X_r^T dZ
-  return dx_local;
+  begun.dz = backward_activation(std::move(cache.derivative), std::move(dy));
+  if (shard_output_)
+    begun.dz = ReduceScatterColumns::backward(*group_, output_cut_, begun.dz);  // all columns
+  begun.x = std::move(cache.x);  // for dW_r += X_r^T dZ
+  begun.dx = Tensor(begun.x.rows(), begun.x.cols(), memory());
+  backward_input(begun.dz, begun.dx);  // dX_r = dZ W_r^T
+  return begun;
 }
 
 }  // namespace colonnade::inline COLONNADE_PRECISION

@@ -68,6 +68,19 @@ void Tensor::set_zero() {
   for (Index i = 0; i < count; ++i) to[i] = 0;
 }
 
+Tensor rows_of(ConstMatrixView matrix, Range rows, std::pmr::memory_resource* memory) {
+  Tensor part(rows.size(), matrix.cols, memory);
+  for (Index j = 0; j < matrix.cols; ++j)
+    std::copy_n(matrix.data + j * matrix.rows + rows.begin, part.rows(), &part(0, j));
+  return part;
+}
+
+void set_rows(ConstMatrixView part, Index first, MatrixView matrix) {
+  check_shape(part, any_size, matrix.cols, "rows of a matrix, of as many columns");
+  for (Index j = 0; j < part.cols; ++j)
+    std::copy_n(part.data + j * part.rows, part.rows, matrix.data + j * matrix.rows + first);
+}
+
 void check_shape(ConstMatrixView matrix, Index rows, Index cols, std::string_view what,
                  SourceLine where) {
   const bool rows_fit = rows == any_size || matrix.rows == rows;

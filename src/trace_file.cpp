@@ -1,7 +1,8 @@
 // A trace as the JSON that Chrome's tracing and Perfetto read: a process for each rank, in it a row
-// for what the rank does and one for each group's sums in flight.
+// for what the rank does and some for what each group has in flight.
 #include <algorithm>
 #include <cstdio>
+#include <deque>
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -30,9 +31,6 @@ std::string microseconds(std::int64_t nanoseconds) {
 
 // Perfetto takes process 0 and thread 0 for Linux's idle ones: both are counted from 1.
 constexpr int work_row = 1;
-int flight_row(std::uint16_t group) {
-  return work_row + 1 + group;
-}
 int process_of(int rank) {
   return rank + 1;
 }
@@ -159,26 +157,56 @@ void add_names(EventFile& file, const RankTrace& rank, int r) {
   file.name(r, work_row, "process_labels", {{"labels", label}});
 }
 
-/// A sum that was started is in flight until its group's next finish. So flights of a group end
-/// together, and nest.
+/// What was started first is finished first, so that what is in flight at once overlaps and doesn't
+/// nest: each goes into the first of the group's rows that is free.
+class Flights {
+ public:
+  Flights(EventFile& file, const RankTrace& rank, int r) : file_(file), rank_(rank), r_(r) {}
+
+  void start(const SpanRecord& span) { started_[span.group].push_back(&span); }
+
+  void finish(const SpanRecord& finish) {
+    std::deque<const SpanRecord*>& started = started_[finish.group];
+    while (!started.empty() && started.front()->number < finish.number) started.pop_front();
+    // Of older spans, which are dropped, the finish alone may be there.
+    if (started.empty() || started.front()->number != finish.number) return;
+    SpanRecord call = *started.front();
+    started.pop_front();
+    call.activity = Activity::collective;
+    file_.add({r_, free_row(call.group, call.begin, finish.end), call.begin, finish.end,
+               name_of(rank_, call), "in flight", arguments_of(rank_, call)});
+  }
+
+ private:
+  int free_row(std::uint16_t group, std::int64_t begin, std::int64_t end) {
+    std::vector<std::int64_t>& ends = ends_[group];
+    const auto free = std::find_if(ends.begin(), ends.end(),
+                                   [=](std::int64_t row_end) { return row_end <= begin; });
+    const int lane = static_cast<int>(free - ends.begin());
+    const int row = work_row + 1 + group + lane * static_cast<int>(rank_.groups.size());
+    if (free == ends.end()) {
+      const std::string name = "in flight in " + rank_.groups[group].name;
+      file_.name(r_, row, "thread_name",
+                 {{"name", lane == 0 ? name : name + ", " + std::to_string(lane + 1)}});
+      ends.push_back(end);
+    } else {
+      *free = end;
+    }
+    return row;
+  }
+
+  EventFile& file_;
+  const RankTrace& rank_;
+  int r_;
+  std::map<std::uint16_t, std::deque<const SpanRecord*>> started_;
+  std::map<std::uint16_t, std::vector<std::int64_t>> ends_;  // of what is last in each row
+};
+
 void add_flights(EventFile& file, const RankTrace& rank, int r) {
-  std::map<std::uint16_t, std::vector<const SpanRecord*>> in_flight;
+  Flights flights(file, rank, r);
   for (const SpanRecord& span : rank.spans) {
-    if (span.activity == Activity::start) in_flight[span.group].push_back(&span);
-    if (span.activity != Activity::finish) continue;
-    std::vector<const SpanRecord*>& started = in_flight[span.group];
-    const int row = flight_row(span.group);
-    if (!started.empty()) {
-      const std::string name = "sums in flight in " + rank.groups[span.group].name;
-      file.name(r, row, "thread_name", {{"name", name}});
-    }
-    for (const SpanRecord* start : started) {
-      SpanRecord call = *start;
-      call.activity = Activity::collective;
-      file.add({r, row, start->begin, span.end, name_of(rank, call), "in flight",
-                arguments_of(rank, call)});
-    }
-    started.clear();
+    if (span.activity == Activity::start) flights.start(span);
+    if (span.activity == Activity::finish) flights.finish(span);
   }
 }
 

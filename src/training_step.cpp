@@ -48,6 +48,7 @@ TrainingStep::TrainingStep(Mlp& model, const Loss& loss, AdamW& optimizer,
 
 void TrainingStep::begin(Index rows, Index micro_batches, std::int64_t steps_done) {
   if (exact()) require_power_of_two(micro_batches, "the number of a rank's micro-batches");
+  model_->carry_on(data_parallel_ != nullptr ? &data_parallel_->group() : nullptr);
   zero_gradients();
   gradient_sums_height_ = 0;  // a step that an exception ended may have left some
   rows_ = rows;

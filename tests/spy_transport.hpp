@@ -16,8 +16,8 @@ class SpyTransport final : public colonnade::Transport {
  public:
   using Ranges = std::span<const colonnade::Range>;
 
-  SpyTransport(std::string name, std::vector<std::string>& events)
-      : name_(std::move(name)), events_(&events) {}
+  SpyTransport(std::string name, std::vector<std::string>& events, bool overlaps = false)
+      : name_(std::move(name)), events_(&events), overlaps_(overlaps) {}
 
   std::string_view name() const override { return "spy"; }
   int rank() const override { return 0; }
@@ -26,9 +26,7 @@ class SpyTransport final : public colonnade::Transport {
   void all_gather(void* buffer, Ranges pieces, colonnade::Index unit,
                   colonnade::DataType type) override {
     note("all-gather");
-    const auto own = static_cast<std::size_t>(pieces[0].size() * unit) * size_of(type);
-    const auto other = static_cast<std::size_t>(pieces[1].size() * unit) * size_of(type);
-    if (other > 0) std::memset(static_cast<char*>(buffer) + own, 0, other);
+    zero_other(buffer, pieces, unit, type);
   }
   void reduce_scatter(const void* send, void* receive, Ranges pieces, colonnade::Index unit,
                       colonnade::DataType type, colonnade::SumOrder order) override {
@@ -44,7 +42,8 @@ class SpyTransport final : public colonnade::Transport {
   void barrier() override { note("barrier"); }
   void start_all_gather(void* buffer, Ranges pieces, colonnade::Index unit,
                         colonnade::DataType type) override {
-    all_gather(buffer, pieces, unit, type);
+    note("start all-gather");
+    zero_other(buffer, pieces, unit, type);
   }
   void start_all_reduce(void*, colonnade::Index, colonnade::DataType) override {
     note("start sum");
@@ -54,7 +53,8 @@ class SpyTransport final : public colonnade::Transport {
     note("start sum");
     copy_own(send, receive, pieces, unit, type);
   }
-  void progress() override {}
+  bool overlaps() const override { return overlaps_; }
+  void progress() override { note("progress"); }
   void finish_first() override { note("finish"); }
   std::unique_ptr<Transport> split(int, int) override { return colonnade::make_self_transport(); }
   std::unique_ptr<Transport> split_by_node() override { return colonnade::make_self_transport(); }
@@ -62,6 +62,12 @@ class SpyTransport final : public colonnade::Transport {
  private:
   static std::string text(colonnade::SumOrder order) {
     return order == colonnade::SumOrder::tree ? " along the tree" : "";
+  }
+  static void zero_other(void* buffer, Ranges pieces, colonnade::Index unit,
+                         colonnade::DataType type) {
+    const auto own = static_cast<std::size_t>(pieces[0].size() * unit) * size_of(type);
+    const auto other = static_cast<std::size_t>(pieces[1].size() * unit) * size_of(type);
+    if (other > 0) std::memset(static_cast<char*>(buffer) + own, 0, other);
   }
   static void copy_own(const void* send, void* receive, Ranges pieces, colonnade::Index unit,
                        colonnade::DataType type) {
@@ -72,6 +78,7 @@ class SpyTransport final : public colonnade::Transport {
 
   std::string name_;
   std::vector<std::string>* events_;
+  bool overlaps_;
 };
 
 inline colonnade::ProcessGroup spy_group(const std::string& name,

@@ -94,7 +94,7 @@ prints "a check without exact mode says how to ask for it" "^exact: .* left out;
 prints "a check with all other options" "all 6 checks hold" \
   "$COLONNADE" check --ranks 6 --mesh dp=3,tp=2 --widths 5,9,7,6 --layout gather --loss cross-entropy \
   --label-smoothing 0.1 --activation relu --dropout 0.2 --no-bias --activate-last --recompute --zero1 \
-  --accumulate 2 --clip 0.1 --batch 9 --steps 3 --samples 2 --seed 4 --threads 1 --no-bind
+  --overlap 2 --accumulate 2 --clip 0.1 --batch 9 --steps 3 --samples 2 --seed 4 --threads 1 --no-bind
 
 for ranks in 1 2 3; do
   prints "training on images, $ranks ranks" "test accuracy" on $ranks "${folder[@]}" --batch 4 --epochs 2

@@ -1,11 +1,13 @@
 // The column-parallel layer: its gradients against central differences of a loss over all ranks,
 // its parts against the unsharded layer, and what it refuses.
+#include <algorithm>
 #include <string>
 #include <utility>
 
 #include "colonnade/column_parallel_linear.hpp"
 #include "harness.hpp"
 #include "numbers.hpp"
+#include "spy_transport.hpp"
 
 using namespace colonnade;
 using harness::distance;
@@ -36,6 +38,42 @@ void fill_bias(ColumnParallelLinear& layer) {
 }
 
 }  // namespace
+
+TEST_CASE("a product computed in tiles, while something is under way, is the product") {
+  std::vector<std::string> events;
+  ProcessGroup spied = harness::spy_group("tp", events);
+  const auto make = [&] {
+    return ColumnParallelLinear(spied, {.name = "layer", .in = 1024, .out = 1024}, true,
+                                InputGradient::own_columns);
+  };
+  ColumnParallelLinear whole = make(), tiled = make();
+  const Tensor x = random_matrix(512, 1024, "x"), dy = random_matrix(512, 512, "dy");
+  auto [want_y, want_cache] = whole.forward(x.clone());
+  const Tensor want_dx = whole.backward(std::move(want_cache), dy.clone());
+
+  std::vector<Scalar> sum(1);
+  spied.start_all_reduce(std::span(sum));
+  events.clear();
+  auto [y, cache] = tiled.forward(x.clone());
+  CHECK(std::count(events.begin(), events.end(), "tp progress") > 1);
+  const Tensor dx = tiled.backward(std::move(cache), dy.clone());
+  CHECK(std::count(events.begin(), events.end(), "tp progress") > 5);
+  CHECK(distance(y, want_y) <= harness::rounding);
+  CHECK(distance(dx, want_dx) <= harness::rounding);
+  CHECK(distance(tiled.weight().grad, whole.weight().grad) <= harness::rounding);
+
+  // The same for a group beside, that sums gradients.
+  spied.finish();
+  std::vector<std::string> beside_events;
+  ProcessGroup beside = harness::spy_group("dp", beside_events);
+  tiled.carry_on(&beside);
+  CHECK(distance(tiled.forward(x.clone()).y, want_y) <= harness::rounding);
+  CHECK(beside_events.empty());
+  beside.start_all_reduce(std::span(sum));
+  CHECK(distance(tiled.forward(x.clone()).y, want_y) <= harness::rounding);
+  CHECK(std::count(beside_events.begin(), beside_events.end(), "dp progress") > 1);
+  beside.finish();
+}
 
 RANKS_TEST_CASE("a sharded layer computes what the whole one does", "1-7") {
   ProcessGroup alone = ProcessGroup::self();

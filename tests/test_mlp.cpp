@@ -12,6 +12,7 @@
 #include "colonnade/trainer.hpp"
 #include "harness.hpp"
 #include "numbers.hpp"
+#include "spy_transport.hpp"
 
 using namespace colonnade;
 using harness::distance;
@@ -26,12 +27,17 @@ struct Shape {
 
 // Widths that 2, 3 and 4 don't divide; 10 classes; the original job's shape.
 std::vector<Shape> shapes() {
-  std::vector<Shape> all(4);
+  std::vector<Shape> all(6);
   all[0] = {"uneven", {.widths = {5, 11, 7, 10}, .seed = 1}};
   all[1] = {"no bias, activate last", {.widths = {8, 8, 8}, .activate_last = true, .bias = false}};
   all[2] = {"relu", {.widths = {1, 13, 5}, .activation = Activation::relu, .seed = 2}};
   all[3] = {"one layer, erf", {.widths = {6, 9}, .activation = Activation::gelu_erf, .seed = 3}};
   all[3].options.activate_last = true;
+  all[4] = all[0];
+  all[4].name += ", in two parts";
+  all[4].options.row_parts = 2;
+  all[5] = {"pair, in three parts",
+            {.widths = {5, 11, 7, 10}, .layout = Layout::pair, .row_parts = 3}};
   return all;
 }
 
@@ -45,7 +51,9 @@ RANKS_TEST_CASE("parity with one rank over twenty AdamW steps", "1-5") {
   for (const Shape& shape : shapes()) {
     CAPTURE(shape.name);
     ProcessGroup alone = ProcessGroup::self();
-    Mlp sharded(world, shape.options), whole(alone, shape.options);
+    MlpOptions in_one_part = shape.options;
+    in_one_part.row_parts = 1;
+    Mlp sharded(world, shape.options), whole(alone, in_one_part);
     const AdamWOptions adamw{.learning_rate = 0.01, .weight_decay = 0.1};
     AdamW sharded_optimizer(sharded.parameters(), adamw);
     AdamW whole_optimizer(whole.parameters(), adamw);
@@ -123,6 +131,41 @@ RANKS_TEST_CASE("a step sends one all-gather a layer and one reduce-scatter but 
   CHECK(world.traffic(Collective::all_gather).calls == 3);
   CHECK(world.traffic(Collective::reduce_scatter).calls == 2);
   CHECK(world.traffic(Collective::all_reduce).calls == 0);
+}
+
+TEST_CASE("while one part's message is under way, the next part is computed") {
+  std::vector<std::string> events;
+  ProcessGroup spied = harness::spy_group("tp", events);
+  Mlp model(spied, {.widths = {6, 6, 6}, .row_parts = 2});
+  auto [y, cache] = model.forward(random_matrix(4, 6, "x"));
+  const std::vector<std::string> forward = {
+      "tp start all-gather", "tp start all-gather",  // both parts in the first layer
+      "tp finish",           "tp start all-gather",  // the first part in the second
+      "tp finish",           "tp start all-gather", "tp finish", "tp finish"};
+  std::erase(events, "tp progress");
+  CHECK(events == forward);
+  events.clear();
+  model.backward(std::move(cache), random_matrix(4, 3, "dy"),
+                 [&](LinearLayer& layer) { events.push_back(layer.options().name); });
+  const std::vector<std::string> backward = {"tp start sum", "tp start sum", "layers.1",
+                                             "tp finish",    "tp finish",    "layers.0"};
+  std::erase(events, "tp progress");
+  CHECK(events == backward);
+  CHECK(harness::error_of([&] {
+          Mlp exact(spied, {.widths = {8, 8}, .shards = 2, .row_parts = 2});
+        }).find("wanted 1 in exact mode, found 2") != std::string::npos);
+}
+
+TEST_CASE("a batch is cut where messages get on by themselves and are long") {
+  std::vector<std::string> events;
+  const ProcessGroup in_memory = harness::spy_group("tp", events);
+  const ProcessGroup over_messages(std::make_unique<harness::SpyTransport>("tp", events, true));
+  const MlpOptions options = {.widths = {8, 4096, 8}};
+  CHECK(worthwhile_row_parts(in_memory, options, 1 << 20) == 1);
+  CHECK(worthwhile_row_parts(over_messages, options, 1 << 20) == 2);
+  CHECK(worthwhile_row_parts(over_messages, options, 1) == 1);
+  CHECK(worthwhile_row_parts(over_messages, {.widths = {4096, 8}}, 64) == 1);  // x isn't sent
+  CHECK(worthwhile_row_parts(over_messages, {.widths = {8, 4096}, .shards = 8}, 1 << 20) == 1);
 }
 
 RANKS_TEST_CASE("the proof holds for every shape", "1-5") {

@@ -68,6 +68,10 @@ TEST_CASE("linear forward and backward are the three products") {
     linear_backward_input(dz, w, dx);
     CHECK(distance(z, product(x, false, w, false)) <= harness::rounding);
     CHECK(distance(dx, product(dz, false, w, true)) <= harness::rounding);
+    const Range part = shard_range(k, 2, 1);
+    Tensor dx_part(n, part.size());
+    linear_backward_input_part(dz, w, part.begin, dx_part);
+    CHECK(distance(dx_part, Tensor::copy_of(dx.columns(part))) <= harness::rounding);
 
     Tensor dw = random_matrix(k, m, "dw before");
     Tensor want = product(x, true, dz, false);
@@ -84,6 +88,11 @@ TEST_CASE("products refuse shapes that don't fit and name them") {
   CHECK(error.find("wanted [4, any], found [5, 2]") != std::string::npos);
   CHECK(harness::error_of([&] { linear_backward_input(z, w, x); }) != "");
   CHECK(harness::error_of([&] { linear_backward_weight(x, z, w); }) != "");
+  Tensor dx_part(3, 2);
+  CHECK(harness::error_of([&] {
+          linear_backward_input_part(z, w, 4, dx_part);
+        }).find("found 4 to 6") != std::string::npos);
+  CHECK(harness::error_of([&] { linear_backward_input_part(z, w, -1, dx_part); }) != "");
 }
 
 TEST_CASE("activations match their definitions, with a bias and without") {

@@ -47,6 +47,7 @@ RANKS_TEST_CASE("every step sends what the formulas say", "1-8") {
           check_ledger(world, options);
           options.model.bias = false;
           options.model.recompute = true;
+          options.model.row_parts = 2;
           options.accumulate = 2;
           options.clip = 1;
           options.zero1 = true;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "harness.hpp"
+#include "numbers.hpp"
 
 using colonnade::any_size;
 using colonnade::check_shape;
@@ -153,4 +154,20 @@ TEST_CASE("a summary shows shape and first element") {
   tensor(0, 0) = Scalar{0.0123};
   CHECK(colonnade::summarize(tensor) == "2x32[0.0123...]");
   CHECK(colonnade::summarize(Tensor(0, 4)) == "0x4[...]");
+}
+
+TEST_CASE("rows that are taken out of a matrix and put back") {
+  const Tensor matrix = harness::random_matrix(7, 3, "matrix");
+  Tensor rebuilt(7, 3);
+  rebuilt.set_zero();
+  for (const colonnade::Range rows :
+       {colonnade::Range{0, 3}, colonnade::Range{3, 3}, colonnade::Range{3, 7}}) {
+    const Tensor part = colonnade::rows_of(matrix, rows, colonnade::system_memory());
+    CHECK(part.rows() == rows.size());
+    CHECK(part.cols() == 3);
+    colonnade::set_rows(part, rows.begin, rebuilt);
+  }
+  CHECK(harness::distance(rebuilt, matrix) == 0);
+  CHECK(rebuilt(6, 2) == matrix(6, 2));
+  CHECK_FALSE(error_of([&] { colonnade::set_rows(Tensor(2, 2), 0, rebuilt); }).empty());
 }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -227,21 +228,26 @@ TEST_CASE("times are exact to the nanosecond, from the first span on") {
   CHECK(events[2]["dur"].dump() == "0.944");
 }
 
-TEST_CASE("a sum is in flight, in a row of its own, until its group's next finish") {
+TEST_CASE("what was started is in flight until its own finish, in a row that is free") {
   const Json trace =
-      written({rank_with({call(1, 10, 12, Activity::start), call(2, 20, 23, Activity::start),
-                          call(2, 30, 31, Activity::progress), call(2, 40, 50, Activity::finish),
-                          call(3, 60, 61, Activity::start), call(3, 70, 90, Activity::finish),
-                          call(4, 95, 96, Activity::start)})});
+      written({rank_with({call(0, 5, 8, Activity::finish),  // its start was dropped
+                          call(1, 10, 12, Activity::start), call(2, 20, 23, Activity::start),
+                          call(2, 30, 31, Activity::progress), call(1, 40, 50, Activity::finish),
+                          call(3, 60, 61, Activity::start), call(2, 62, 64, Activity::finish),
+                          call(3, 70, 90, Activity::finish), call(4, 95, 96, Activity::start)})});
+  std::vector<int> rows;
   std::vector<std::array<double, 3>> flights;  // number, begin and end in nanoseconds
   for (const Json& event : events_of(trace, "X")) {
     if (event["cat"] != "in flight") continue;
     const double begin = event["ts"], length = event["dur"];
-    flights.push_back({event["args"]["number"], 10 + std::round(1000 * begin),
-                       10 + std::round(1000 * (begin + length))});
-    CHECK(event["tid"] != 1);
+    flights.push_back({event["args"]["number"], 5 + std::round(1000 * begin),
+                       5 + std::round(1000 * (begin + length))});
+    rows.push_back(event["tid"]);
   }
-  CHECK(flights == std::vector<std::array<double, 3>>{{1, 10, 50}, {2, 20, 50}, {3, 60, 90}});
+  CHECK(flights == std::vector<std::array<double, 3>>{{1, 10, 50}, {2, 20, 64}, {3, 60, 90}});
+  CHECK(rows.size() == 3);
+  CHECK(rows[0] == rows[2]);
+  CHECK(std::set<int>{1, rows[0], rows[1]}.size() == 3);
 }
 
 TEST_CASE("the file says what was dropped and how far clocks are apart") {

@@ -196,6 +196,7 @@ TEST_CASE("a layer's sum over data-parallel ranks starts before the layer below 
                                          "dp finish",
                                          "dp finish",
                                          "dp all-reduce sum"};  // and the loss
+  std::erase(events, "dp progress");
   CHECK(events == want);
 }
 

@@ -27,13 +27,14 @@ class ColumnParallelLinear final : public LinearLayer {
                        InputGradient input_gradient);
 
   /// x [B, in], the same on all ranks. y [B, out], the same on all ranks, if the output is
-  /// gathered; else y [B, out_local].
-  Output forward(Tensor x, const ForwardContext& context = {}) const override;
+  /// gathered, which may be under way; else y [B, out_local].
+  Forward begin_forward(Tensor x, const ForwardContext& context, bool overlap) const override;
+  Output finish_forward(Forward begun) const override;
 
   /// dy [B, out_local]: the complete gradient of this rank's own columns of y. Returns dx,
   /// complete: [B, in_local] in the cut of the layer below, [B, in] or empty, as InputGradient
-  /// says.
-  Tensor backward(Cache cache, Tensor dy) override;
+  /// says. Its sum over the ranks may be under way.
+  Backward begin_backward(Cache cache, Tensor dy, bool overlap) override;
 
   bool gathers_output() const { return gather_output_; }
   InputGradient input_gradient() const { return input_gradient_; }
@@ -43,7 +44,7 @@ class ColumnParallelLinear final : public LinearLayer {
 
  private:
   Tensor compute(ConstMatrixView x, const ForwardContext& context, MatrixView y_local) const;
-  Tensor sum_input_gradient(Tensor dx) const;
+  void sum_input_gradient(Backward& begun, bool overlap) const;
 
   bool gather_output_;
   InputGradient input_gradient_;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "colonnade/activation.hpp"
 #include "colonnade/parameter.hpp"
@@ -46,14 +47,53 @@ class LinearLayer {
     Cache cache;
   };
 
+  /// A forward whose collective may still be under way.
+  struct Forward {
+    Tensor x;
+    Tensor z;  // s'(z) once it is known; before that a row-parallel layer's z, or its partial sum
+    Tensor y;
+    ForwardContext context;
+    bool under_way = false;
+  };
+  /// A backward whose collective may still be under way.
+  struct Backward {
+    Tensor x;
+    Tensor dz;
+    Tensor partial_dx;  // which the sum over the ranks reads
+    Tensor dx;
+    bool under_way = false;
+  };
+
   virtual ~LinearLayer() = default;
   LinearLayer(LinearLayer&&) = default;
   LinearLayer& operator=(LinearLayer&&) = default;
 
   /// Collective. Which columns x and y have is the derived layer's to say.
-  virtual Output forward(Tensor x, const ForwardContext& context = {}) const = 0;
+  Output forward(Tensor x, const ForwardContext& context = {}) const {
+    return finish_forward(begin_forward(std::move(x), context, false));
+  }
   /// Adds to the gradients of weight and bias; returns dx, if it is wanted. Collective.
-  virtual Tensor backward(Cache cache, Tensor dy) = 0;
+  Tensor backward(Cache cache, Tensor dy) {
+    Backward begun = begin_backward(std::move(cache), std::move(dy), false);
+    add_weight_gradient(begun);
+    return finish_backward(std::move(begun));
+  }
+
+  // The same in parts, between which a rank can compute something else while the layer's collective
+  // is under way: it is, where `overlap` asks for it. What was begun first is finished first. Not
+  // in exact mode.
+
+  virtual Forward begin_forward(Tensor x, const ForwardContext& context, bool overlap) const = 0;
+  virtual Output finish_forward(Forward begun) const = 0;
+  /// Adds to the bias's gradient, too.
+  virtual Backward begin_backward(Cache cache, Tensor dy, bool overlap) = 0;
+  /// Adds to the weight's gradient, and gives back what only this needs.
+  void add_weight_gradient(Backward& begun);
+  Tensor finish_backward(Backward begun) const;
+
+  /// While something is under way in this group, whose messages nobody else carries on, the layer's
+  /// products let it get on. It must stay where it is; null ends it.
+  void carry_on(ProcessGroup* beside) { beside_ = beside; }
 
   const Options& options() const { return options_; }
   Parameter& weight() { return weight_; }
@@ -72,6 +112,9 @@ class LinearLayer {
   std::pmr::memory_resource* memory() const { return group_->memory(); }
 
   // What a layer computes with its block W of the weight and its part b of the bias, recorded.
+
+  // While a collective of the group is under way, products are computed in tiles, between which it
+  // gets on.
 
   /// z = x W.
   void forward_product(ConstMatrixView x, MatrixView z) const;
@@ -99,7 +142,11 @@ class LinearLayer {
   Parameter bias_;
 
  private:
+  template <class Work>
+  void in_tiles(Index columns, Index multiply_adds, const Work& work) const;
+
   KeyedRandom dropout_;
+  ProcessGroup* beside_ = nullptr;
 };
 
 }  // namespace COLONNADE_PRECISION

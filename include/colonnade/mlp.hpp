@@ -28,6 +28,10 @@ struct MlpOptions {
   double dropout = 0;         // share of the hidden activations that training drops
   bool recompute = false;     // keep layer inputs alone and compute the rest again in backward
   Index shards = 0;           // logical shards of exact mode; 0: fast mode
+  /// Into how many parts of its rows a batch is cut: while one part's collective is under way, the
+  /// layer computes the next part. 1 in exact mode. worthwhile_row_parts() says how many are of
+  /// use.
+  Index row_parts = 1;
 };
 
 /// Which of the output's columns a rank gets from forward, and of which backward wants the
@@ -41,10 +45,14 @@ struct OutputColumns {
 
 inline namespace COLONNADE_PRECISION {
 
+/// How many parts let a step of `rows` rows hide its messages: 1 where messages don't get on while
+/// a rank computes, or are too short for it. The same on all ranks.
+Index worthwhile_row_parts(const ProcessGroup& group, const MlpOptions& options, Index rows);
+
 class Mlp {
  public:
   struct Cache {
-    std::pmr::vector<LinearLayer::Cache> layers;
+    std::pmr::vector<LinearLayer::Cache> layers;  // of each layer, the parts of the rows in turn
   };
   struct Output {
     Tensor y;  // [B, output().y]
@@ -62,6 +70,10 @@ class Mlp {
   /// gradients, and calls `ready` with each layer, last to first, once its own are there.
   /// Collective.
   void backward(Cache cache, Tensor dy, const LayerReady& ready = {});
+
+  /// While something is under way in this group, which sums gradients, backward lets it get on. It
+  /// must stay where it is; null ends it.
+  void carry_on(ProcessGroup* beside);
 
   void zero_grad();
 
@@ -82,6 +94,9 @@ class Mlp {
   double step_flops(Index rows) const;
 
  private:
+  Index parts_of(Index rows) const;
+  void backward_in_parts(Cache cache, ConstMatrixView dy, const LayerReady& ready);
+  Output forward_in_parts(ConstMatrixView x, const ForwardContext& context) const;
   void add_column_layer(const LinearLayer::Options& layer, bool is_first, bool is_last);
   void add_row_layer(const LinearLayer::Options& layer, bool is_last);
 

@@ -38,6 +38,10 @@ void linear_forward(ConstMatrixView x, ConstMatrixView w, MatrixView z,
 void linear_backward_input(ConstMatrixView dz, ConstMatrixView w, MatrixView dx,
                            const WeightShards& shards = {});
 
+/// The columns [first, first + p) of that dx, as dx_part [n, p]: of a weight in one piece.
+void linear_backward_input_part(ConstMatrixView dz, ConstMatrixView w, Index first,
+                                MatrixView dx_part);
+
 /// dw [k, m] += x^T dz, x [n, k], dz [n, m]
 void linear_backward_weight(ConstMatrixView x, ConstMatrixView dz, MatrixView dw,
                             const WeightShards& shards = {});

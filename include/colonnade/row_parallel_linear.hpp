@@ -23,19 +23,22 @@ class RowParallelLinear final : public LinearLayer {
   RowParallelLinear(ProcessGroup& group, const Options& options, bool shard_output);
 
   /// x [B, in_local]: this rank's own columns. y [B, out], the same on all ranks; [B, out_local] if
-  /// the output is sharded.
-  Output forward(Tensor x, const ForwardContext& context = {}) const override;
+  /// the output is sharded. The sum over the ranks may be under way.
+  Forward begin_forward(Tensor x, const ForwardContext& context, bool overlap) const override;
+  Output finish_forward(Forward begun) const override;
 
   /// dy: complete, with the columns that y has. Returns dx [B, in_local], complete without a
   /// message.
-  Tensor backward(Cache cache, Tensor dy) override;
+  Backward begin_backward(Cache cache, Tensor dy, bool overlap) override;
 
   bool shards_output() const { return shard_output_; }
   const Sharding& input_cut() const { return input_cut_; }
   const Sharding& output_cut() const { return output_cut_; }
 
  private:
-  Tensor compute(ConstMatrixView x, const ForwardContext& context, Tensor& y) const;
+  Tensor partial_sum(ConstMatrixView x) const;
+  Tensor sum_over_ranks(Tensor partial) const;
+  Tensor activate_sum(Tensor z, const ForwardContext& context, Tensor& y) const;
 
   bool shard_output_;
   Sharding input_cut_;

@@ -80,6 +80,12 @@ class Tensor {
   std::pmr::memory_resource* memory_ = nullptr;
 };
 
+/// A copy of some rows of a matrix, which lie apart in it.
+Tensor rows_of(ConstMatrixView matrix, Range rows, std::pmr::memory_resource* memory);
+
+/// Writes them back: `matrix` gets `part`, of as many columns, as its rows from `first` on.
+void set_rows(ConstMatrixView part, Index first, MatrixView matrix);
+
 /// Throws unless `matrix` is [rows, cols]; any_size stands for a size that may be anything.
 /// `what` is the shape as the header's comment has it: `check_shape(x, B, in, "x [B, in]")`.
 inline constexpr Index any_size = -1;

@@ -70,6 +70,9 @@ class TrainingStep {
   /// cut as the sums are.
   TrainingStep(Mlp& model, const Loss& loss, AdamW& optimizer,
                DataParallel* data_parallel = nullptr, const StepOptions& options = {});
+  TrainingStep(const TrainingStep&) = delete;
+  TrainingStep& operator=(const TrainingStep&) = delete;
+  ~TrainingStep() { model_->carry_on(nullptr); }
 
   /// Zeroes the gradients. `rows` are those of the whole batch, over all micro-batches and
   /// data-parallel ranks; `steps_done` is what dropout is keyed by. In exact mode the number of

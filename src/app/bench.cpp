@@ -229,6 +229,7 @@ int run_bench_mlp(ProcessGroup& world, const Device& device, const BenchOptions&
   result.trainer.steps = std::numeric_limits<std::int64_t>::max();
   print_devices(world, device);
   Mesh mesh(world, result.job.mesh);
+  settle_overlap(options.parallel, result.trainer, mesh.tp(), result.job);
   const double difference = check_narrow_job(mesh, result.job, result.trainer);
   std::optional<TrainingJob> training;
   std::optional<MatrixDataset> data;

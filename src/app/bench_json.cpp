@@ -72,6 +72,7 @@ Json json_of(const Job& job, const TrainerOptions& trainer, Index parameters) {
           {"zero1", job.zero1},
           {"exact_shards", job.model.shards},
           {"recompute", job.model.recompute},
+          {"row_parts", job.model.row_parts},
           {"parameters", parameters}};
 }
 

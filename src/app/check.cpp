@@ -57,6 +57,7 @@ double memory_needed(CheckedJob checked) {
   Job whole = checked.job;
   whole.mesh = {};
   whole.zero1 = whole.model.recompute = false;
+  whole.model.row_parts = 1;
   const std::vector<Index>& widths = whole.model.widths;
   const double data = 3.0 * static_cast<double>(checked.trainer.batch) *
                       static_cast<double>(widths.front() + widths.back()) * sizeof(double);

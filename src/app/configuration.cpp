@@ -69,6 +69,7 @@ void add_parallel(Configuration& to, const MlpOptions& model, const ParallelOpti
   add(to, "exact", parallel.exact);
   add_given(to, "shards", parallel.shards);
   add_given(to, "row-blocks", parallel.row_blocks);
+  add_given(to, "overlap", parallel.overlap);
   add(to, "recompute", model.recompute);
 }
 

@@ -89,8 +89,17 @@ Job resolve_job(MlpOptions model, const LossOptions& loss, const ParallelOptions
              .clip = clip,
              .scalar_bytes = sizeof(Scalar)};
   job.model.shard_output = loss.kind == LossKind::cross_entropy;
+  if (parallel.overlap > 1 && parallel.exact) throw Error("--overlap doesn't go with --exact");
+  job.model.row_parts = std::max(Index{1}, parallel.overlap);
   if (parallel.exact) resolve_exact_mode(parallel, job, trainer);
   return job;
+}
+
+void settle_overlap(const ParallelOptions& parallel, const TrainerOptions& trainer,
+                    const ProcessGroup& tp, Job& job) {
+  if (parallel.overlap > 0) return;
+  const Index rows = full_batch(job, trainer, 0).front().size();
+  job.model.row_parts = worthwhile_row_parts(tp, job.model, rows);
 }
 
 void check_checkpoint_options(const CheckpointOptions& options, bool loads) {

@@ -22,6 +22,7 @@ struct ParallelOptions {
   bool exact = false;
   Index shards = 0;      // 0: not given
   Index row_blocks = 0;  // 0: not given
+  Index overlap = 0;     // MlpOptions::row_parts; 0: as many as are of use
 };
 
 struct CheckpointOptions {

@@ -19,8 +19,8 @@ constexpr std::array<std::string_view, 10> fixed = {
 
 // How the work is spread over ranks changes no result but for its last bits, and in exact mode
 // most of it not even these.
-constexpr std::array<std::string_view, 6> fast_bits = {"layout", "accumulate", "exact",
-                                                       "shards", "row-blocks", "zero1"};
+constexpr std::array<std::string_view, 7> fast_bits = {
+    "layout", "accumulate", "exact", "shards", "row-blocks", "zero1", "overlap"};
 constexpr std::array<std::string_view, 4> exact_bits = {"layout", "exact", "shards", "row-blocks"};
 
 template <class Names>

@@ -17,6 +17,9 @@ void print_model(const Job& job, Index row_blocks, Index parameters) {
       job.mesh.dp == 1 ? "" : ", in " + render_count(job.mesh.dp) + " copies";
   std::printf("model: %s parameters, cut over %d %s%s\n", render_count(parameters).c_str(),
               job.mesh.tp, job.mesh.tp == 1 ? "rank" : "ranks", copies.c_str());
+  if (job.model.row_parts > 1) {
+    std::printf("overlap: a batch goes through the layers in %td parts\n", job.model.row_parts);
+  }
   if (job.model.shards > 0) {
     std::printf(
         "exact: %td shards a layer, %td row blocks a batch, the same bits on every mesh that "

@@ -164,6 +164,7 @@ int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions&
   std::optional<Tracer> tracer;
   if (!options.trace.empty()) tracer.emplace(world);
   Mesh mesh(world, job.mesh);
+  settle_overlap(options.parallel, trainer_options, mesh.tp(), job);
   std::optional<TrainingJob> training;
   collectively(world, [&] {
     data = load_data(options);

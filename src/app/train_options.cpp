@@ -195,6 +195,12 @@ void add_parallel_options(CLI::App& command, MlpOptions& model, ParallelOptions&
       .add_option("--row-blocks", parallel.row_blocks, "exact: blocks of each batch (default: 1)")
       ->transform(whole_number(1, 1 << 16))
       ->default_str("");
+  command
+      .add_option("--overlap", parallel.overlap,
+                  "parts of a batch: one's messages go on while another is computed; 1: none\n"
+                  "(default: 2 between nodes, where messages are long)")
+      ->transform(whole_number(1, 64))
+      ->default_str("");
   command.add_flag("--recompute", model.recompute,
                    "keep layer inputs alone and compute the rest again in backward");
 }

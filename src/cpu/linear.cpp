@@ -1,5 +1,7 @@
 // Matrix products. With EIGEN_USE_BLAS, Eigen hands them to the BLAS that the build found.
 // A weight in one piece is multiplied here, on all threads; one in shards in linear_exact.cpp.
+#include <string>
+
 #include "colonnade/ops.hpp"
 #include "cpu/eigen.hpp"
 #include "cpu/linear_exact.hpp"
@@ -38,7 +40,19 @@ void linear_backward_input(ConstMatrixView dz, ConstMatrixView w, MatrixView dx,
     exact_backward_input(dz, w, dx, shards);
     return;
   }
-  matrix(dx).noalias() = matrix(dz) * matrix(w).transpose();
+  linear_backward_input_part(dz, w, 0, dx);
+}
+
+void linear_backward_input_part(ConstMatrixView dz, ConstMatrixView w, Index first,
+                                MatrixView dx_part) {
+  check_shape(w, any_size, dz.cols, "w [k, m]");
+  check_shape(dx_part, dz.rows, any_size, "dx_part [n, p]");
+  if (first < 0 || first + dx_part.cols > w.rows) {
+    throw Error("a part of dx is outside of it",
+                {.wanted = "columns of " + std::to_string(w.rows),
+                 .found = std::to_string(first) + " to " + std::to_string(first + dx_part.cols)});
+  }
+  matrix(dx_part).noalias() = matrix(dz) * matrix(w).middleRows(first, dx_part.cols).transpose();
 }
 
 void linear_backward_weight(ConstMatrixView x, ConstMatrixView dz, MatrixView dw,

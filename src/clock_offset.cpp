@@ -1,16 +1,11 @@
 #include "colonnade/clock_offset.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <limits>
 #include <vector>
 
 namespace colonnade {
-
-std::int64_t steady_nanoseconds() {
-  return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 ClockOffset measure_clock_offset(ProcessGroup& world, const std::function<std::int64_t()>& clock) {
   constexpr int rounds = 64;

@@ -58,7 +58,7 @@ void LinearLayer::forward_product(ConstMatrixView x, MatrixView z) const {
 }
 
 void LinearLayer::backward_input(ConstMatrixView dz, MatrixView dx) const {
-  const Span span = group_->span(Activity::input_gradient);
+  const Span span = group_->next_span(Activity::input_gradient);
   const ConstMatrixView w = weight_.value;
   if (options_.shards > 0) return linear_backward_input(dz, w, dx, weight_.weight_shards());
   in_tiles(dx.cols, dz.size() * dx.cols,
@@ -66,7 +66,7 @@ void LinearLayer::backward_input(ConstMatrixView dz, MatrixView dx) const {
 }
 
 void LinearLayer::backward_weight(ConstMatrixView x, ConstMatrixView dz) {
-  const Span span = group_->span(Activity::weight_gradient);
+  const Span span = group_->next_span(Activity::weight_gradient);
   if (options_.shards > 0)
     return linear_backward_weight(x, dz, weight_.grad, weight_.weight_shards());
   in_tiles(dz.cols, x.size() * dz.cols, [&](Range tile) {
@@ -87,13 +87,13 @@ Tensor LinearLayer::finish_backward(Backward begun) const {
 }
 
 void LinearLayer::add_bias(MatrixView z) const {
-  const Span span = group_->span(Activity::activation);
+  const Span span = group_->next_span(Activity::activation);
   bias_forward(bias_.value, z);
 }
 
 void LinearLayer::activate(const ForwardContext& context, Index first_col, MatrixView z,
                            MatrixView y) const {
-  const Span span = group_->span(Activity::activation);
+  const Span span = group_->next_span(Activity::activation);
   activation_forward(options_.activation, bias_.value, z, y);
   if (options_.dropout == 0 || !context.training) return;
   dropout_forward({.random = dropout_.at(context.step),

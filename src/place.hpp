@@ -45,18 +45,18 @@ class Place {
 /// Tells the watchdog, where there is one, that this rank is in a collective until the scope ends.
 class Inside {
  public:
-  Inside(Place* place, Whereabouts where, const Fingerprint& call, Place::Time begin)
-      : place_(place), call_(call) {
-    if (place_ != nullptr) place_->publish(where, call, begin);
+  Inside(Place* place, Whereabouts where, const Fingerprint& call) : place_(place), call_(call) {
+    publish(where);
   }
-  ~Inside() {
-    if (place_ != nullptr)
-      place_->publish(Whereabouts::outside, call_, std::chrono::steady_clock::now());
-  }
+  ~Inside() { publish(Whereabouts::outside); }
   Inside(const Inside&) = delete;
   Inside& operator=(const Inside&) = delete;
 
  private:
+  void publish(Whereabouts where) {
+    if (place_ != nullptr) place_->publish(where, call_, std::chrono::steady_clock::now());
+  }
+
   Place* place_;
   const Fingerprint& call_;
 };

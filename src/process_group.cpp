@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <exception>
 #include <new>
 #include <string>
@@ -79,7 +78,8 @@ ProcessGroup::ProcessGroup(std::unique_ptr<Transport> transport, std::string_vie
     : transport_(std::move(transport)),
       memory_(std::make_unique<RecyclingMemory>()),
       name_(name),
-      world_rank_(transport_->rank()) {}
+      world_rank_(transport_->rank()),
+      seconds_per_tick_(seconds_per_tick()) {}
 
 Fingerprint ProcessGroup::next_call(Collective kind, Index count, DataType type,
                                     std::int32_t detail) {
@@ -97,9 +97,9 @@ Fingerprint ProcessGroup::next_call(Collective kind, Index count, DataType type,
 template <class Work>
 void ProcessGroup::measured(const Fingerprint& call, Activity activity, Index bytes_sent,
                             Work&& work) {
-  const auto begin = std::chrono::steady_clock::now();
+  const std::int64_t begin = ticks();
   {
-    const Inside inside(place_.get(), Whereabouts::inside, call, begin);
+    const Inside inside(place_.get(), Whereabouts::inside, call);
     transport_->announce(call);
     work();
   }
@@ -109,26 +109,26 @@ void ProcessGroup::measured(const Fingerprint& call, Activity activity, Index by
 template <class Work>
 void ProcessGroup::measured_in_flight(Activity activity, Work&& work) {
   if (started_.empty()) return;
-  const auto begin = std::chrono::steady_clock::now();
+  const std::int64_t begin = ticks();
   {
     const bool waits = activity == Activity::finish;
     const Inside inside(waits ? place_.get() : nullptr, Whereabouts::finishing,
-                        started_.front().call, begin);
+                        started_.front().call);
     work();
   }
   count(started_.front().call, activity, started_.front().account, {}, begin);
 }
 
 void ProcessGroup::count(const Fingerprint& call, Activity activity, int account, Traffic traffic,
-                         Timeline::Time begin) {
-  const auto end = std::chrono::steady_clock::now();
-  traffic.seconds = std::chrono::duration<double>(end - begin).count();
+                         std::int64_t begin) {
+  const std::int64_t end = ticks_after();
+  traffic.seconds = static_cast<double>(end - begin) * seconds_per_tick_;
   const auto k = static_cast<std::size_t>(call.kind);
   traffic_[k] += traffic;
   accounts_[static_cast<std::size_t>(account)].traffic[k] += traffic;
   if (timeline_ == nullptr) return;
-  timeline_->add({.begin = Timeline::nanoseconds_of(begin),
-                  .end = Timeline::nanoseconds_of(end),
+  timeline_->add({.begin = begin,
+                  .end = end,
                   .number = call.sequence,
                   .bytes_sent = traffic.bytes_sent,
                   .site = sites_[static_cast<std::size_t>(account)],
@@ -221,7 +221,7 @@ void ProcessGroup::barrier() {
 ProcessGroup ProcessGroup::split_off(std::string_view name,
                                      const std::function<std::unique_ptr<Transport>()>& split) {
   const Fingerprint call = next_call(Collective::split, 0, DataType::byte, 0);
-  const Inside inside(place_.get(), Whereabouts::inside, call, std::chrono::steady_clock::now());
+  const Inside inside(place_.get(), Whereabouts::inside, call);
   transport_->announce(call);
   ProcessGroup part(split(), name);
   part.world_rank_ = world_rank_;
@@ -240,7 +240,7 @@ ProcessGroup ProcessGroup::split_by_node() {
 
 std::unique_ptr<SharedFile> ProcessGroup::open_shared(const std::string& path) {
   const Fingerprint call = next_call(Collective::file, 0, DataType::byte, 0);
-  const Inside inside(place_.get(), Whereabouts::inside, call, std::chrono::steady_clock::now());
+  const Inside inside(place_.get(), Whereabouts::inside, call);
   transport_->announce(call);
   std::unique_ptr<SharedFile> file = transport_->open_shared(path);
   return place_ == nullptr ? std::move(file) : watched(std::move(file), place_, call);
@@ -258,7 +258,7 @@ void ProcessGroup::record(std::shared_ptr<Timeline> timeline) {
   for (const Account& account : accounts_) sites_.push_back(timeline_->site(account.name));
   std::array<std::int64_t, 2> id = {world_rank_, std::ssize(timeline_->groups())};
   const Fingerprint call = next_call(Collective::split, 2, DataType::int64, 0);
-  const Inside inside(place_.get(), Whereabouts::inside, call, std::chrono::steady_clock::now());
+  const Inside inside(place_.get(), Whereabouts::inside, call);
   transport_->announce(call);
   transport_->broadcast(id.data(), 2, DataType::int64, 0);
   recorded_as_ = timeline_->add_group(

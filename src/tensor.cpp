@@ -64,7 +64,11 @@ void Tensor::set_zero() {
   constexpr Index worth_threads = 32 * 1024;
   Scalar* const to = data();
   const Index count = size();
-#pragma omp parallel for schedule(static) if (count >= worth_threads)
+  if (count < worth_threads) {
+    std::fill_n(to, count, Scalar{0});
+    return;
+  }
+#pragma omp parallel for schedule(static)
   for (Index i = 0; i < count; ++i) to[i] = 0;
 }
 

@@ -47,22 +47,33 @@ std::string_view to_string(Activity activity) {
   return "";
 }
 
-ActivityTotals operator-(const ActivityTotals& after, const ActivityTotals& before) {
-  ActivityTotals between;
-  for (std::size_t i = 0; i < activity_count; ++i) {
-    between[i] = {after[i].count - before[i].count, after[i].nanoseconds - before[i].nanoseconds,
-                  after[i].bytes_sent - before[i].bytes_sent};
-  }
-  return between;
+Timeline::Timeline(std::size_t capacity)
+    : ring_(std::max<std::size_t>(capacity, 1)), older_(look_at_both_clocks()), newer_(older_) {
+  look();
 }
 
-Timeline::Timeline(std::size_t capacity) : ring_(std::max<std::size_t>(capacity, 1)) {}
+// The clocks are laid side by side once a round, so that a line between two anchors is short, but
+// not so short that the error of an anchor tells.
+void Timeline::begin_round() {
+  constexpr std::int64_t apart = 10'000'000;
+  next_ = 0;
+  ++rounds_;
+  const ClockAnchor now = look_at_both_clocks();
+  if (now.nanoseconds - newer_.nanoseconds < apart) return;
+  older_ = newer_;
+  newer_ = now;
+}
 
 std::vector<SpanRecord> Timeline::records() const {
-  const auto newest = ring_.begin() + static_cast<std::ptrdiff_t>(next_);
+  const auto oldest = ring_.begin() + static_cast<std::ptrdiff_t>(next_);
   std::vector<SpanRecord> records;
-  if (rounds_ > 0) records.assign(newest, ring_.end());
-  records.insert(records.end(), ring_.begin(), newest);
+  if (rounds_ > 0) records.assign(oldest, ring_.end());
+  records.insert(records.end(), ring_.begin(), oldest);
+  const TickConversion nanoseconds({older_, newer_, look_at_both_clocks()});
+  for (SpanRecord& record : records) {
+    record.begin = nanoseconds(record.begin);
+    record.end = nanoseconds(record.end);
+  }
   return records;
 }
 

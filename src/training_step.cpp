@@ -59,11 +59,15 @@ void TrainingStep::begin(Index rows, Index micro_batches, std::int64_t steps_don
 }
 
 void TrainingStep::zero_gradients() {
-  const Span span = model_->group().span(Activity::zero_gradients);
-  for (Parameter* parameter : model_->parameters()) {
-    if (!parameter->grad_is_zero) parameter->grad.set_zero();
-    parameter->grad_is_zero = false;  // sums of other copies may come without a backward here
+  const auto parameters = model_->parameters();
+  const auto is_used = [](const Parameter* parameter) { return !parameter->grad_is_zero; };
+  if (std::any_of(parameters.begin(), parameters.end(), is_used)) {
+    const Span span = model_->group().span(Activity::zero_gradients);
+    for (Parameter* parameter : parameters)
+      if (is_used(parameter)) parameter->grad.set_zero();
   }
+  // Sums of other copies may come without a backward here.
+  for (Parameter* parameter : parameters) parameter->grad_is_zero = false;
 }
 
 void TrainingStep::add(Tensor x, ConstMatrixView t, Index first_row) {

@@ -13,11 +13,11 @@ class WatchedFile final : public SharedFile {
       : file_(std::move(file)), place_(std::move(place)), call_(call) {}
 
   void write(std::span<const FilePart> parts) override {
-    const Inside inside(place_.get(), Whereabouts::inside, call_, std::chrono::steady_clock::now());
+    const Inside inside(place_.get(), Whereabouts::inside, call_);
     file_->write(parts);
   }
   void close() override {
-    const Inside inside(place_.get(), Whereabouts::inside, call_, std::chrono::steady_clock::now());
+    const Inside inside(place_.get(), Whereabouts::inside, call_);
     file_->close();
   }
 

@@ -73,7 +73,7 @@ fuzz_names := $(patsubst fuzz/fuzz_%.cpp,%,$(wildcard fuzz/fuzz_*.cpp))
 fuzzed_sources := $(addprefix src/,$(addsuffix .cpp, \
   checkpoint_info checksum common_header error file fingerprint header_checksum idx memory npy npy_header \
   mesh place process_group rank_list render safetensors_header safetensors_load self_transport shard \
-  shared_file stored_checksum tensor tensor_slice timeline watched_file))
+  shared_file stored_checksum tensor tensor_slice ticks timeline watched_file))
 
 # Of one scalar, $1: objects mirror the sources' paths. What proves gradients is compiled in double
 # only and linked into both programs, with the double library that it proves; the inline namespaces

@@ -19,9 +19,6 @@ struct ClockOffset {
   std::int64_t middle() const { return lowest + (highest - lowest) / 2; }
 };
 
-/// steady_clock, in nanoseconds. Processes of one host share it.
-std::int64_t steady_nanoseconds();
-
 /// No rank leaves an all-gather before every rank has entered it. So each that ranks do together
 /// bounds the offset from both sides, and the narrowest bounds of several hold. Collective.
 ClockOffset measure_clock_offset(ProcessGroup& world,

@@ -168,10 +168,11 @@ class ProcessGroup {
   /// that its collectives are charged to now. `number` is that of a step. The group must stay where
   /// it is meanwhile.
   Span span(Activity activity, std::int64_t number = 0) {
-    if (timeline_ == nullptr) return {};
-    return {*timeline_,   activity, phase_, sites_[static_cast<std::size_t>(account_)],
-            recorded_as_, number};
+    return span_from(Span::Begin::now, activity, number);
   }
+  /// The same for what follows at once on what was recorded last: one look at the clock is the end
+  /// of that and the beginning of this.
+  Span next_span(Activity activity) { return span_from(Span::Begin::at_last_look, activity, 0); }
 
   /// A file that is there, for all ranks to write their parts of. Collective, and not counted.
   std::unique_ptr<SharedFile> open_shared(const std::string& path);
@@ -207,6 +208,11 @@ class ProcessGroup {
   std::pmr::memory_resource* visible_memory() { return or_own(transport_->visible_memory()); }
 
  private:
+  Span span_from(Span::Begin begin, Activity activity, std::int64_t number) {
+    if (timeline_ == nullptr) return {};
+    return {*timeline_,   begin, activity, phase_, sites_[static_cast<std::size_t>(account_)],
+            recorded_as_, number};
+  }
   void all_gather_bytes(void* buffer, Index count, std::span<const Range> pieces, Index unit,
                         DataType type);
   void reduce_scatter_bytes(const void* send, Index send_count, void* receive, Index receive_count,
@@ -232,7 +238,7 @@ class ProcessGroup {
   template <class Work>
   void measured_in_flight(Activity activity, Work&& work);
   void count(const Fingerprint& call, Activity activity, int account, Traffic traffic,
-             Timeline::Time begin);
+             std::int64_t begin);
 
   friend class AccountScope;
 
@@ -249,6 +255,7 @@ class ProcessGroup {
   std::vector<Started> started_;  // what is under way, in this order
   ShortText<9> name_;
   int world_rank_;
+  double seconds_per_tick_;
   std::int64_t calls_ = 0;
   std::shared_ptr<Place> place_;        // null: nobody watches
   std::shared_ptr<Timeline> timeline_;  // null: nobody records

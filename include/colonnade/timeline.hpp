@@ -1,20 +1,19 @@
 // What a rank did and when: a span of time for each product, each collective and each other part of
-// a step, kept in a ring of fixed size, and their sums by activity. Attached to a process group
-// (ProcessGroup::record), which everything that computes a step has at hand; where none is attached
-// a span costs a branch.
+// a step, kept in a ring of fixed size. Attached to a process group (ProcessGroup::record), which
+// everything that computes a step has at hand; where none is attached a span costs a branch.
 #pragma once
 
+#include <algorithm>
 #include <array>
-#include <chrono>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "colonnade/fingerprint.hpp"
+#include "colonnade/ticks.hpp"
 
 namespace colonnade {
 
@@ -38,7 +37,6 @@ enum class Activity : std::uint8_t {
   progress,         // lets the sums in flight get on
   finish,           // waits for them: the part of them that computing has not hidden
 };
-inline constexpr std::size_t activity_count = 17;
 std::string_view to_string(Activity activity);
 
 /// A group as the timelines of all its ranks know it: by the same `id`, which no other has.
@@ -68,22 +66,10 @@ struct SpanRecord {
 };
 static_assert(sizeof(SpanRecord) == 40);
 
-/// All spans of one activity.
-struct ActivityTotal {
-  std::int64_t count = 0;
-  std::int64_t nanoseconds = 0;  // without what nests in it: these add up to the time recorded
-  std::int64_t bytes_sent = 0;
-};
-using ActivityTotals = std::array<ActivityTotal, activity_count>;
-/// What came between two looks at totals().
-ActivityTotals operator-(const ActivityTotals& after, const ActivityTotals& before);
-
 /// Of one rank, whose thread alone uses it. After its construction it allocates only where a group
 /// or an account is new.
 class Timeline {
  public:
-  using Time = std::chrono::steady_clock::time_point;
-
   /// Keeps the `capacity` newest spans, 40 bytes each; at least one.
   explicit Timeline(std::size_t capacity);
 
@@ -91,8 +77,6 @@ class Timeline {
   std::vector<SpanRecord> records() const;
   /// Spans that were recorded, but are kept no more.
   std::int64_t dropped() const;
-  /// Of all spans that have ended, kept or not.
-  const ActivityTotals& totals() const { return totals_; }
 
   const std::vector<std::string>& sites() const { return sites_; }
   const std::vector<RecordedGroup>& groups() const { return groups_; }
@@ -101,46 +85,41 @@ class Timeline {
   friend class ProcessGroup;
   friend class Span;
 
-  static std::int64_t nanoseconds_of(Time time) {
-    return std::chrono::nanoseconds(time.time_since_epoch()).count();
-  }
   std::uint16_t site(std::string_view name);
   std::uint16_t add_group(RecordedGroup group);
 
-  /// A span begins: what ends before it does is nested in it. Returns what end() wants back.
-  std::int64_t begin() {
-    ++depth_;
-    return std::exchange(nested_, 0);
-  }
-  void end(SpanRecord record, std::int64_t nested_before) {
-    --depth_;
-    const std::int64_t inside = std::exchange(nested_, nested_before);
-    keep(record, inside);
-  }
-  /// A span that has nothing nested in it.
-  void add(const SpanRecord& record) { keep(record, 0); }
+  /// Looks at the clock. Never before the last look, whatever the processor does with the order of
+  /// what it computes: so spans nest and none ends before it begins.
+  std::int64_t look() { return last_look_ = std::max(last_look_, ticks()); }
+  std::int64_t last_look() const { return last_look_; }
 
-  void keep(SpanRecord record, std::int64_t inside) {
-    const std::int64_t nanoseconds = record.end - record.begin;
-    nested_ += nanoseconds;
-    ActivityTotal& total = totals_[static_cast<std::size_t>(record.activity)];
-    ++total.count;
-    total.nanoseconds += nanoseconds - inside;
-    total.bytes_sent += record.bytes_sent;
+  /// A span begins: what ends before it does is nested in it.
+  void begin() { ++depth_; }
+  void end(SpanRecord& record) {
+    --depth_;
+    record.end = look();
+    keep(record);
+  }
+  /// A span that has nothing nested in it, by looks of the caller's.
+  void add(SpanRecord record) {
+    record.begin = std::max(last_look_, record.begin);
+    record.end = last_look_ = std::max(record.begin, record.end);
+    keep(record);
+  }
+
+  void keep(SpanRecord& record) {
     record.depth = depth_;
     ring_[next_] = record;
-    if (++next_ == ring_.size()) {
-      next_ = 0;
-      ++rounds_;
-    }
+    if (++next_ == ring_.size()) begin_round();
   }
+  void begin_round();
 
-  std::vector<SpanRecord> ring_;
-  std::size_t next_ = 0;     // the place of the next record
-  std::int64_t rounds_ = 0;  // how often the ring was filled
-  ActivityTotals totals_{};
-  std::int64_t nested_ = 0;  // nanoseconds of the spans that ended inside the one that is open
+  std::vector<SpanRecord> ring_;  // with times in ticks
+  std::size_t next_ = 0;          // the place of the next record
+  std::int64_t last_look_ = 0;
   std::uint8_t depth_ = 0;
+  std::int64_t rounds_ = 0;    // how often the ring was filled
+  ClockAnchor older_, newer_;  // what the ring holds ended after the first of them
   std::vector<std::string> sites_ = {""};
   std::vector<RecordedGroup> groups_;
 };
@@ -150,27 +129,27 @@ class [[nodiscard]] Span {
  public:
   /// Of a group that nobody records.
   Span() = default;
-  Span(Timeline& timeline, Activity activity, Phase phase, std::uint16_t site, std::uint16_t group,
-       std::int64_t number)
-      : timeline_(&timeline), nested_before_(timeline.begin()) {
+  /// From now on, or from the timeline's last look at the clock.
+  enum class Begin { now, at_last_look };
+  Span(Timeline& timeline, Begin begin, Activity activity, Phase phase, std::uint16_t site,
+       std::uint16_t group, std::int64_t number)
+      : timeline_(&timeline) {
+    timeline.begin();
     record_.number = number;
     record_.site = site;
     record_.group = group;
     record_.activity = activity;
     record_.phase = phase;
-    record_.begin = Timeline::nanoseconds_of(std::chrono::steady_clock::now());
+    record_.begin = begin == Begin::now ? timeline.look() : timeline.last_look();
   }
   ~Span() {
-    if (timeline_ == nullptr) return;
-    record_.end = Timeline::nanoseconds_of(std::chrono::steady_clock::now());
-    timeline_->end(record_, nested_before_);
+    if (timeline_ != nullptr) timeline_->end(record_);
   }
   Span(const Span&) = delete;
   Span& operator=(const Span&) = delete;
 
  private:
   Timeline* timeline_ = nullptr;
-  std::int64_t nested_before_ = 0;
   SpanRecord record_;
 };
 

@@ -52,8 +52,8 @@ void activate(Activation activation, Chunk& z, Chunk& y) {
 
 /// Adds each column's bias to elements [begin, begin + count) of a matrix with `rows` rows.
 void add_bias(ConstMatrixView bias, Index rows, Index begin, Index count, Scalar* elements) {
-  for (Index i = 0; i < count;) {
-    const Index column = (begin + i) / rows;
+  Index column = begin / rows;
+  for (Index i = 0; i < count; ++column) {
     const Index end = std::min(count, (column + 1) * rows - begin);
     for (; i < end; ++i) elements[i] += bias.data[column];
   }

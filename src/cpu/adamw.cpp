@@ -2,6 +2,8 @@
 // root and division are the exact ones, alike in vector code and beside it, so that an element's
 // bits are the same wherever it lies; they hide behind the memory. Stores that bypass the cache
 // were slower.
+#include <omp.h>
+
 #include <cmath>
 #include <type_traits>
 
@@ -12,9 +14,9 @@ namespace colonnade::inline COLONNADE_PRECISION {
 
 namespace {
 
-/// A gradient that may be written becomes zero.
+/// Of elements [begin, end). A gradient that may be written becomes zero.
 template <class Gradient>
-void update(const AdamWCoefficients& c, Gradient* g, Index size, Scalar* w, Scalar* m, Scalar* v) {
+void update(const AdamWCoefficients& c, Range run, Gradient* g, Scalar* w, Scalar* m, Scalar* v) {
   const auto scalar = [](double x) { return static_cast<Scalar>(x); };
   const Scalar keep = scalar(1 - c.learning_rate * c.weight_decay);
   const Scalar rate = scalar(c.learning_rate / c.correction1);
@@ -23,8 +25,8 @@ void update(const AdamWCoefficients& c, Gradient* g, Index size, Scalar* w, Scal
   const Scalar beta2 = scalar(c.beta2), rest2 = scalar(1 - c.beta2);
   const Scalar eps = scalar(c.eps);
   const Scalar scale = scalar(c.gradient_scale);
-#pragma omp parallel for simd schedule(static) if (parallel : size >= parallel_threshold)
-  for (Index i = 0; i < size; ++i) {
+#pragma omp simd
+  for (Index i = run.begin; i < run.end; ++i) {
     const Scalar gi = scale * g[i];
     const Scalar mi = beta1 * m[i] + rest1 * gi;
     const Scalar vi = beta2 * v[i] + rest2 * (gi * gi);
@@ -33,6 +35,18 @@ void update(const AdamWCoefficients& c, Gradient* g, Index size, Scalar* w, Scal
     w[i] = keep * w[i] - rate * mi / (std::sqrt(scale2 * vi) + eps);
     if constexpr (!std::is_const_v<Gradient>) g[i] = 0;
   }
+}
+
+/// A run for each thread, if it is worth it.
+template <class Gradient>
+void update_all(const AdamWCoefficients& c, Gradient* g, Index size, Scalar* w, Scalar* m,
+                Scalar* v) {
+  if (size < parallel_threshold) {
+    update(c, {0, size}, g, w, m, v);
+    return;
+  }
+#pragma omp parallel
+  update(c, shard_range(size, omp_get_num_threads(), omp_get_thread_num()), g, w, m, v);
 }
 
 void check_shapes(ConstMatrixView gradient, ConstMatrixView value, ConstMatrixView first_moment,
@@ -47,13 +61,13 @@ void check_shapes(ConstMatrixView gradient, ConstMatrixView value, ConstMatrixVi
 void adamw_update(const AdamWCoefficients& c, ConstMatrixView gradient, MatrixView value,
                   MatrixView first_moment, MatrixView second_moment) {
   check_shapes(gradient, value, first_moment, second_moment);
-  update(c, gradient.data, gradient.size(), value.data, first_moment.data, second_moment.data);
+  update_all(c, gradient.data, gradient.size(), value.data, first_moment.data, second_moment.data);
 }
 
 void adamw_update_and_zero(const AdamWCoefficients& c, MatrixView gradient, MatrixView value,
                            MatrixView first_moment, MatrixView second_moment) {
   check_shapes(gradient, value, first_moment, second_moment);
-  update(c, gradient.data, gradient.size(), value.data, first_moment.data, second_moment.data);
+  update_all(c, gradient.data, gradient.size(), value.data, first_moment.data, second_moment.data);
 }
 
 }  // namespace colonnade::inline COLONNADE_PRECISION

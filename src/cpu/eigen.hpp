@@ -50,20 +50,31 @@ inline void store_chunk(const Chunk& chunk, Scalar* to, Index count) {
 /// Below this many elements the start of a parallel region costs more than it saves.
 inline constexpr Index parallel_threshold = 32 * 1024;
 
+/// Calls work(i) for each i in [0, count), on all threads if the `size` elements of all are worth
+/// it. Else without OpenMP: for a region of one thread it takes longer than a small matrix does.
+template <class Work>
+void for_each_part(Index count, Index size, const Work& work) {
+  if (size < parallel_threshold) {
+    for (Index i = 0; i < count; ++i) work(i);
+    return;
+  }
+#pragma omp parallel for schedule(static)
+  for (Index i = 0; i < count; ++i) work(i);
+}
+
 /// Calls work(begin, count) for consecutive chunks of [0, size), on all threads if it is worth it.
 template <class Work>
-void for_each_chunk(Index size, Work&& work) {
-#pragma omp parallel for schedule(static) if (size >= parallel_threshold)
-  for (Index begin = 0; begin < size; begin += chunk_size) {
+void for_each_chunk(Index size, const Work& work) {
+  for_each_part((size + chunk_size - 1) / chunk_size, size, [&](Index chunk) {
+    const Index begin = chunk * chunk_size;
     work(begin, std::min(chunk_size, size - begin));
-  }
+  });
 }
 
 /// Calls work(column) for each column of a matrix, on all threads if it is worth it.
 template <class Work>
-void for_each_column(ConstMatrixView shape, Work&& work) {
-#pragma omp parallel for schedule(static) if (shape.size() >= parallel_threshold)
-  for (Index column = 0; column < shape.cols; ++column) work(column);
+void for_each_column(ConstMatrixView shape, const Work& work) {
+  for_each_part(shape.cols, shape.size(), work);
 }
 
 }  // namespace colonnade::inline COLONNADE_PRECISION

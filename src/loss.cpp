@@ -24,7 +24,8 @@ Loss::Output MeanSquare::forward(Tensor y, ConstMatrixView t) const {
 Tensor MeanSquare::backward(Cache cache, ConstMatrixView t, Index rows) const {
   const Span span = group_->span(Activity::loss);
   const Range own = columns_.dy;
-  Tensor dy(cache.y.rows(), own.size(), group_->memory());
+  // Beside y, which is free soon too: the gradient of the layer's input gets the place of both.
+  Tensor dy(cache.y.rows(), own.size(), group_->visible_memory());
   squared_error_backward(std::as_const(cache.y).columns(own), t.columns(own), mean(1, rows), dy);
   return dy;
 }

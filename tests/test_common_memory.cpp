@@ -153,7 +153,10 @@ TEST_CASE("whatever is taken and given back, ranks agree and nothing is written 
   };
   int wrong = 0;
   for (int i = 0; i < 4000; ++i) {
-    if (random() % 20 == 0) ++one.meetings, ++other.meetings;
+    if (random() % 20 == 0) {
+      ++one.meetings;
+      ++other.meetings;
+    }
     if (!taken.empty() && random() % 40 < taken.size()) {
       const auto last = taken.begin() + static_cast<std::ptrdiff_t>(random() % taken.size());
       for (Places* places : {&one, &other})

@@ -61,7 +61,7 @@ void measure(const ProcessGroup& world, Index batch, Index width, int rounds) {
         7.0 / 4 * processor_time([&] { std::copy_n(from.data(), half, to.data()); });
     const double all = processor_time([&] {
       step.begin(batch, 1);
-      step.add(x.clone(model.memory()), t, 0);
+      step.add(x.clone(model.memory()), t.clone(model.memory()), 0);
       step.finish();
     });
     if (i == 0) continue;  // the first warms up

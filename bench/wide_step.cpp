@@ -4,6 +4,8 @@
 // rank.
 #include <algorithm>
 #include <cmath>
+#include <fstream>
+#include <string>
 #include <vector>
 
 #include "bench.hpp"
@@ -57,7 +59,7 @@ class Training {
     data_.fill_batch({order_.data() + next_, static_cast<std::size_t>(rows)}, x, t);
     next_ = (next_ + rows) % data_.samples();
     step_.begin(rows, 1);
-    step_.add(std::move(x), t, 0);
+    step_.add(std::move(x), std::move(t), 0);
     step_.finish();
   }
 
@@ -71,10 +73,13 @@ class Training {
     return count;
   }
   /// Parameters, gradients, moments, data, and what a step must keep: input and derivative of each
-  /// layer, the last output, the targets.
-  double bytes_needed(int ranks) const {
-    const double kept = static_cast<double>(shape_.batch * shape_.width) *
-                        (static_cast<double>(layers) + static_cast<double>(layers) / ranks + 2);
+  /// layer, the last output, the targets. The outputs of layers are one memory for all ranks, and
+  /// count for one of so many.
+  double bytes_needed(int ranks, int outputs_among) const {
+    const double outputs = static_cast<double>(layers) / outputs_among;
+    const double derivatives = static_cast<double>(layers) / ranks;
+    const double kept =
+        static_cast<double>(shape_.batch * shape_.width) * (2 + outputs + derivatives);
     return (4 * parameters() + kept) * sizeof(Scalar) + static_cast<double>(data_.bytes());
   }
 
@@ -89,13 +94,32 @@ class Training {
   Index next_ = 0;
 };
 
+/// What this process has in memory, a page that n processes have counting for 1/n of it; 0 where
+/// the system doesn't say.
+std::int64_t memory_by_share() {
+  std::ifstream rollup("/proc/self/smaps_rollup");
+  std::string word;
+  while (rollup >> word) {
+    std::int64_t kibibytes = 0;
+    if (word == "Pss:" && rollup >> kibibytes) return 1024 * kibibytes;
+  }
+  return 0;
+}
+
+/// Of the rank that has most, once in full and once with what ranks have in common shared among
+/// them. A step gives nothing back to the system, so that what is there after some is the peak.
 void print_memory(ProcessGroup& world, const Training& training) {
-  const double needed = training.bytes_needed(world.size());
-  const double peak = static_cast<double>(
-      world.all_reduce(static_cast<std::int64_t>(peak_memory()), Reduction::max));
-  bench::print(world, "memory of a rank", render_bytes(peak),
-               render_fixed(peak / needed, 3) + " of parameters, gradients, moments, kept " +
-                   "activations and data: " + render_bytes(needed));
+  const auto print = [&](const char* name, std::int64_t bytes, double needed) {
+    const double most = static_cast<double>(world.all_reduce(bytes, Reduction::max));
+    bench::print(world, name, render_bytes(most),
+                 render_fixed(most / needed, 3) + " of parameters, gradients, moments, kept " +
+                     "activations and data: " + render_bytes(needed));
+  };
+  print("memory of a rank", static_cast<std::int64_t>(peak_memory()),
+        training.bytes_needed(world.size(), 1));
+  const bool shares = world.common_memory() != world.memory();
+  print("the same, shared pages by share", memory_by_share(),
+        training.bytes_needed(world.size(), shares ? world.size() : 1));
 }
 
 /// Seconds of a step and of the parts of its limit.

@@ -85,8 +85,8 @@ std::string_view to_string(Collective kind) {
       return "split";
     case Collective::file:
       return "writing of a file";
-    case Collective::growth:
-      return "growth of common memory";
+    case Collective::allocation:
+      return "allocation of common memory";
   }
   return "";
 }

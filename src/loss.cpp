@@ -24,7 +24,10 @@ Loss::Output MeanSquare::forward(Tensor y, ConstMatrixView t) const {
 Tensor MeanSquare::backward(Cache cache, ConstMatrixView t, Index rows) const {
   const Span span = group_->span(Activity::loss);
   const Range own = columns_.dy;
-  Tensor dy(cache.y.rows(), own.size(), group_->memory());
+  // Beside y, which is free soon too: the gradient of the layer's input gets the place of both.
+  // That takes tensors of one size on all ranks.
+  const bool one_size = columns_.shards.empty() && columns_.total % group_->size() == 0;
+  Tensor dy(cache.y.rows(), own.size(), one_size ? group_->visible_memory() : group_->memory());
   squared_error_backward(std::as_const(cache.y).columns(own), t.columns(own), mean(1, rows), dy);
   return dy;
 }

@@ -5,11 +5,13 @@
 #include "node_transport.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <new>
 #include <utility>
 
 #include "add_along_tree.hpp"
+#include "place.hpp"
 
 namespace colonnade {
 
@@ -80,7 +82,9 @@ NodeTransport::NodeTransport(Board board, int rank, int size, bool crowded)
       size_(size),
       crowded_(crowded),
       world_rank_(rank),
-      common_([this](std::size_t bytes) { return grow_common_memory(bytes); }, meetings_),
+      common_({.grow = [this](std::size_t bytes) { return grow_common_memory(bytes); },
+               .meet = [this](std::size_t bytes) { meet_for_common_memory(bytes); }},
+              meetings_),
       visible_(common_, rank, size) {}
 
 // --- Meetings ------------------------------------------------------------------------------------
@@ -91,13 +95,18 @@ void NodeTransport::announce(const Fingerprint& next) {
 }
 
 SharedBlock NodeTransport::grow_common_memory(std::size_t bytes) {
+  meet_for_common_memory(bytes);
+  return share_block(bytes);
+}
+
+void NodeTransport::meet_for_common_memory(std::size_t bytes) {
   Fingerprint call;
-  call.kind = Collective::growth;
+  call.kind = Collective::allocation;
   call.count = static_cast<std::int64_t>(bytes);
   call.rank = world_rank_;
+  const Inside inside(place_.get(), Whereabouts::inside, call, std::chrono::steady_clock::now());
   announce(call);
   enter();
-  return share_block(bytes);
 }
 
 void NodeTransport::meet() {

@@ -72,6 +72,7 @@ class NodeTransport : public Transport {
   int size() const final { return size_; }
 
   void announce(const Fingerprint& next) final;
+  void watch(std::shared_ptr<Place> place) final { place_ = std::move(place); }
   void all_gather(void* buffer, std::span<const Range> pieces, Index unit, DataType type) final;
   void reduce_scatter(const void* send, void* receive, std::span<const Range> pieces, Index unit,
                       DataType type, SumOrder order) final;
@@ -142,6 +143,7 @@ class NodeTransport : public Transport {
 
   void meet();
   SharedBlock grow_common_memory(std::size_t bytes);
+  void meet_for_common_memory(std::size_t bytes);
   [[noreturn]] void refuse();
   std::byte* find(const Sight& sight) const;
   bool somebody_shows(Sight::Kind kind);
@@ -164,8 +166,9 @@ class NodeTransport : public Transport {
   int rank_;
   int size_;
   bool crowded_;
-  std::int32_t world_rank_;  // for messages
-  std::size_t turn_ = 0;     // which of a seat's two slots the next meeting uses
+  std::int32_t world_rank_;       // for messages
+  std::shared_ptr<Place> place_;  // null: nobody watches
+  std::size_t turn_ = 0;          // which of a seat's two slots the next meeting uses
   std::uint64_t meetings_ = 0;
   CommonMemory common_;
   VisibleMemory visible_;

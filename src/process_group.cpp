@@ -226,6 +226,7 @@ ProcessGroup ProcessGroup::split_off(std::string_view name,
   ProcessGroup part(split(), name);
   part.world_rank_ = world_rank_;
   part.place_ = place_;
+  part.transport_->watch(place_);
   part.record(timeline_);
   return part;
 }
@@ -248,6 +249,7 @@ std::unique_ptr<SharedFile> ProcessGroup::open_shared(const std::string& path) {
 
 void ProcessGroup::watch(std::shared_ptr<Place> place) {
   transport_->compare_announcements();
+  transport_->watch(place);
   place_ = std::move(place);
 }
 

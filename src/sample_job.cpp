@@ -87,7 +87,7 @@ double SampleJob::sum_gradients() {
   step.begin(trainer_.batch, static_cast<Index>(parts_.size()));
   for (const Range part : parts_) {
     auto [x, t] = rows_of_batch(part);
-    step.add(std::move(x), t, part.begin);
+    step.add(std::move(x), std::move(t), part.begin);
   }
   const double loss = step.sum();
   training_->gather_gradients();

@@ -207,7 +207,7 @@ StepReport Trainer::step(std::span<const Index> rows) {
     fetch(group, *train_,
           rows.subspan(static_cast<std::size_t>(part.begin), static_cast<std::size_t>(part.size())),
           x, t);
-    training_step_.add(std::move(x), t, part.begin);
+    training_step_.add(std::move(x), std::move(t), part.begin);
   }
   const double factor = schedule_.factor(position_.step);
   const StepResult result = finish_step(rows, factor);

@@ -70,7 +70,7 @@ void TrainingStep::zero_gradients() {
   for (Parameter* parameter : parameters) parameter->grad_is_zero = false;
 }
 
-void TrainingStep::add(Tensor x, ConstMatrixView t, Index first_row) {
+void TrainingStep::add(Tensor x, Tensor t, Index first_row) {
   check_count(added_ < micro_batches_);
   const bool is_last = added_ + 1 == micro_batches_;
   const auto ready = [&](LinearLayer& layer) {
@@ -82,6 +82,7 @@ void TrainingStep::add(Tensor x, ConstMatrixView t, Index first_row) {
     auto [sum, loss_cache] = loss_->forward(std::move(y), t);
     loss_sums_.push_back(sum);
     Tensor dy = loss_->backward(std::move(loss_cache), t, rows_);
+    t = Tensor();
     model_->backward(std::move(cache), std::move(dy), ready);
   } else {
     loss_sums_.push_back(0);
@@ -228,7 +229,7 @@ double training_step(Mlp& model, AdamW& optimizer, Tensor x, ConstMatrixView t, 
   const MeanSquare loss(model.group(), model.output());
   TrainingStep step(model, loss, optimizer);
   step.begin(x.rows(), 1);
-  step.add(std::move(x), t, 0);
+  step.add(std::move(x), Tensor::copy_of(t, model.memory()), 0);
   return step.finish(factor).loss;
 }
 

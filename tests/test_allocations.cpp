@@ -195,7 +195,8 @@ RANKS_TEST_CASE("nor does a step in any other mode", "processes 1-4") {
           const auto run = [&] {
             step.begin(4 * 48, 4);
             for (Index i = 0; i < 4; ++i) {
-              step.add(x.clone(training.model().memory()), t, 48 * i);
+              std::pmr::memory_resource* const memory = training.model().memory();
+              step.add(x.clone(memory), t.clone(memory), 48 * i);
             }
             step.finish();
           };

@@ -1,5 +1,5 @@
 // What ranks of one node do with the memory that they have in common: collectives in quick
-// succession, buffers that lie in it and buffers that don't, and the places in it.
+// succession, buffers that lie in it and buffers that don't.
 #include "node_transport.hpp"
 
 #include <chrono>
@@ -82,20 +82,6 @@ void fill(Numbers& numbers, Range range, double value) {
 bool shares_memory(const ProcessGroup& group) {
   return group.transport_name() == "shared" || group.transport_name() == "threads";
 }
-
-/// Common memory by itself: blocks of this process, and a count of meetings.
-struct Places {
-  std::uint64_t meetings = 0;
-  int blocks = 0;
-  CommonMemory memory{[this](std::size_t bytes) {
-                        ++blocks;
-                        return SharedBlock{std::shared_ptr<std::byte>(
-                                               static_cast<std::byte*>(std::calloc(1, bytes)),
-                                               [](std::byte* data) { std::free(data); }),
-                                           bytes};
-                      },
-                      meetings};
-};
 
 }  // namespace
 
@@ -225,54 +211,6 @@ RANKS_TEST_CASE("a rank that asks for common memory alone is told where the othe
     world.barrier();
   });
   CAPTURE(error);
-  CHECK(error.find("rank 0 is in growth of common memory") != error.npos);
+  CHECK(error.find("rank 0 is in allocation of common memory") != error.npos);
   CHECK(error.find("in barrier #1 of world") != error.npos);
-}
-
-TEST_CASE("a place is taken again after a meeting, by a tensor of its size") {
-  Places places;
-  CommonMemory& memory = places.memory;
-  void* const first = memory.allocate(1000, tensor_alignment);
-  CHECK(memory.at(*memory.place_of(first)) == first);
-  memory.deallocate(first, 1000, tensor_alignment);
-  void* const second = memory.allocate(1000, tensor_alignment);
-  CHECK(second != first);
-  ++places.meetings;
-  void* const smaller = memory.allocate(100, tensor_alignment);
-  CHECK(smaller != first);
-  CHECK(memory.allocate(1000, tensor_alignment) == first);
-  const int elsewhere = 0;
-  CHECK(!memory.place_of(&elsewhere));
-}
-
-TEST_CASE("ranks arrive at the same places by themselves, and tell when they don't") {
-  Places one, other, odd;
-  for (Places* places : {&one, &other, &odd}) {
-    void* const a = places->memory.allocate(10, tensor_alignment);
-    void* const b = places->memory.allocate(std::size_t{100} << 20, tensor_alignment);
-    places->memory.deallocate(a, 10, tensor_alignment);
-    ++places->meetings;
-    places->memory.deallocate(b, std::size_t{100} << 20, tensor_alignment);
-    CHECK(places->blocks == 2);  // for so long a tensor
-  }
-  const auto next = [](Places& places) {
-    return *places.memory.place_of(places.memory.allocate(10, tensor_alignment));
-  };
-  const std::uint64_t place = next(one);
-  CHECK(next(other) == place);
-  CHECK(one.memory.history() == other.memory.history());
-  odd.memory.deallocate(odd.memory.allocate(64, tensor_alignment), 64, tensor_alignment);
-  CHECK(next(odd) != place);
-  CHECK(odd.memory.history() != one.memory.history());
-}
-
-TEST_CASE("tensors in visible memory have places of their own on each rank") {
-  Places places;
-  VisibleMemory first(places.memory, 0, 2), second(places.memory, 1, 2);
-  auto* const a = static_cast<std::byte*>(first.allocate(100, tensor_alignment));
-  auto* const b = static_cast<std::byte*>(second.allocate(100, tensor_alignment));
-  CHECK(b - a == 128 + 256);  // 100 bytes are two lines, and each takes them for both ranks
-  second.deallocate(b, 100, tensor_alignment);
-  ++places.meetings;
-  CHECK(second.allocate(100, tensor_alignment) == b);
 }

@@ -116,6 +116,21 @@ RANKS_TEST_CASE("ranks that wait for sums they have started are waiting too", "2
   world.finish();
 }
 
+RANKS_TEST_CASE("ranks that wait for common memory are waiting too", "2-4") {
+  if (world.common_memory() == world.memory()) return;
+  const Watched watched(world);
+  const int last = world.size() - 1;
+  ProcessGroup part = world.split(0, world.rank(), "tp");
+  if (world.rank() == last) {
+    const std::string report = watched.report_of(0);
+    CAPTURE(report);
+    CHECK(contains(report, "rank " + std::to_string(last) + " is computing after split #"));
+    CHECK(contains(report, ranks_before(last) + "in allocation of common memory"));
+  }
+  void* const tensor = part.common_memory()->allocate(1000, tensor_alignment);
+  part.common_memory()->deallocate(tensor, 1000, tensor_alignment);
+}
+
 // 0 waits for 1 in a row, 1 for 3 in a column, 2 for 3 in a row.
 RANKS_TEST_CASE("ranks that wait in different groups are named with their groups", "4") {
   const Watched watched(world);

@@ -23,9 +23,9 @@ enum class Collective : std::uint8_t {
   all_reduce,
   broadcast,
   barrier,
-  split,   // makes a group, and is no traffic
-  file,    // opens a file for all ranks, writes it, closes it; no traffic either
-  growth,  // of the memory that ranks have in common, which a transport does by itself
+  split,       // makes a group, and is no traffic
+  file,        // opens a file for all ranks, writes it, closes it; no traffic either
+  allocation,  // in the memory that ranks have in common, for which a transport may meet by itself
 };
 /// How many of them, from the first, are counted as traffic.
 inline constexpr std::size_t collective_count = 5;

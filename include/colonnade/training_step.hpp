@@ -80,9 +80,10 @@ class TrainingStep {
   void begin(Index rows, Index micro_batches, std::int64_t steps_done = 0);
 
   /// Forward, loss, backward. x [n, in], t [n, out]: rows from `first_row` of the whole batch on,
-  /// the same on all ranks of the model's group; n may be 0. In exact mode the gradients of
-  /// micro-batches are added along the tree, else one after the other.
-  void add(Tensor x, ConstMatrixView t, Index first_row);
+  /// the same on all ranks of the model's group; n may be 0. Both are given back as soon as they
+  /// have been used. In exact mode the gradients of micro-batches are added along the tree, else
+  /// one after the other.
+  void add(Tensor x, Tensor t, Index first_row);
 
   /// The loss of the whole batch, whose gradients are now those of the optimizer, before clipping:
   /// summed over data-parallel ranks, as DataParallel::finish says. Nothing is updated.

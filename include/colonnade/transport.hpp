@@ -16,6 +16,8 @@
 
 namespace colonnade {
 
+class Place;
+
 enum class Reduction { sum, min, max };
 
 /// In which order the ranks' numbers are added. `any`: whatever is fastest. `tree`: along the tree
@@ -44,6 +46,9 @@ class Transport {
   /// From now on announcements are compared, here and in groups split off later, even if that costs
   /// messages. All ranks call it, before the next announcement.
   virtual void compare_announcements() {}
+
+  /// Where to say that this rank waits for others outside of the collectives below; for Watchdog.
+  virtual void watch(std::shared_ptr<Place> /*place*/) {}
 
   ///                 rank 0      rank 1
   ///   before        a . .       . b c

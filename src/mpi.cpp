@@ -14,10 +14,15 @@ namespace colonnade {
 
 namespace {
 
-/// Whether the ranks of this node, by where they may run now, are more than their cores together.
-bool is_node_crowded() {
+/// The ranks of the node that this one is on.
+struct OwnNode {
+  int first = 0;         // of them, in the world
+  bool crowded = false;  // by where they may run now, they are more than their cores together
+};
+
+OwnNode find_own_node(int rank) {
   MPI_Comm node = MPI_COMM_NULL;
-  check_mpi(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node),
+  check_mpi(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &node),
             "MPI_Comm_split_type");
   int ranks = 0;
   MPI_Comm_size(node, &ranks);
@@ -26,8 +31,10 @@ bool is_node_crowded() {
   const bool known = sched_getaffinity(0, sizeof cores, &cores) == 0;
   check_mpi(MPI_Allreduce(MPI_IN_PLACE, &cores, sizeof cores, MPI_BYTE, MPI_BOR, node),
             "MPI_Allreduce");
+  OwnNode own = {rank, known && ranks > CPU_COUNT(&cores)};
+  check_mpi(MPI_Bcast(&own.first, 1, MPI_INT, 0, node), "MPI_Bcast");
   MPI_Comm_free(&node);
-  return known && ranks > CPU_COUNT(&cores);
+  return own;
 }
 
 }  // namespace
@@ -43,7 +50,9 @@ MpiSession::MpiSession(int& argc, char**& argv) {
   int rank = 0;
   check_mpi(MPI_Comm_rank(MPI_COMM_WORLD, &rank), "MPI_Comm_rank");
   set_error_rank(rank);
-  crowded_ = is_node_crowded();
+  const OwnNode own = find_own_node(rank);
+  node_ = own.first;
+  crowded_ = own.crowded;
 }
 
 std::string_view to_string(TransportChoice choice) {
@@ -65,7 +74,8 @@ MpiSession::~MpiSession() {
 ProcessGroup MpiSession::world(TransportChoice choice) {
   MPI_Comm copy = MPI_COMM_NULL;
   check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &copy), "MPI_Comm_dup");
-  const NodeSharing sharing = {.allowed = choice != TransportChoice::mpi, .crowded = crowded_};
+  const NodeSharing sharing = {
+      .allowed = choice != TransportChoice::mpi, .crowded = crowded_, .node = node_};
   if (choice == TransportChoice::automatic) return ProcessGroup(make_transport(copy, sharing));
   if (choice == TransportChoice::shared)
     if (auto transport = make_process_transport(copy, sharing))

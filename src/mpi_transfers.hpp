@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "mpi_transport.hpp"
+#include "messages.hpp"
 
 namespace colonnade {
 
@@ -29,7 +29,9 @@ class MpiTransfers {
 
  private:
   struct Transfer {
-    std::vector<MPI_Request> requests;
+    explicit Transfer(MPI_Comm communicator) : messages(communicator) {}
+
+    Messages messages;
     // Of a reduce-scatter: the others' pieces, the nearest rank below first, and what to add them
     // to.
     std::vector<std::byte> received;
@@ -40,8 +42,6 @@ class MpiTransfers {
   };
 
   Transfer& add();
-  void send(const void* data, Index count, DataType type, int to, Transfer& transfer);
-  void receive(void* data, Index count, DataType type, int from, Transfer& transfer);
   template <class T>
   void add_pieces(const Transfer& transfer) const;
 

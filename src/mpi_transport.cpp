@@ -178,14 +178,7 @@ class MpiTransport final : public Transport {
     return transport;
   }
 
-  std::unique_ptr<Transport> split_by_node() override {
-    MPI_Comm node = MPI_COMM_NULL;
-    check_mpi(MPI_Comm_split_type(communicator_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node),
-              "MPI_Comm_split_type");
-    auto transport = std::make_unique<MpiTransport>(node, sharing_);
-    if (!announced_.empty()) transport->compare_announcements();
-    return transport;
-  }
+  std::unique_ptr<Transport> split_by_node() override { return split(sharing_.node, rank_); }
 
   std::unique_ptr<SharedFile> open_shared(const std::string& path) override {
     return open_mpi_file(communicator_, path);

@@ -67,10 +67,40 @@ void World::fail(std::exception_ptr failure) {
     if (const auto alive = board.lock()) Board({alive, 0}).meeting().give_up();
 }
 
+/// Gives all ranks that name the same maker the block that it makes. All throw if it can't.
+template <class Make>
+SharedBlock lend(Node& node, int maker, const Make& make) {
+  SharedBlock own;
+  if (node.rank() == maker) {
+    try {
+      own = make();
+    } catch (const std::bad_alloc&) {  // thrown below, when nobody reads this rank's block
+    }
+  }
+  const std::vector<const SharedBlock*> all = node.exchange<const SharedBlock*>(&own);
+  SharedBlock lent = *all[static_cast<std::size_t>(maker)];
+  node.leave();
+  if (!lent.data) throw std::bad_alloc();
+  return lent;
+}
+
+class ThreadNode final : public Node {
+ public:
+  ThreadNode(Board board, int rank, int size, bool crowded)
+      : Node(std::move(board), rank, size, {.crowded = crowded}) {}
+
+ private:
+  bool sees_all() const override { return true; }
+  SharedBlock share_block(std::size_t bytes) override {
+    return lend(*this, 0, [&] { return block_of_process(bytes); });
+  }
+};
+
 class ThreadTransport final : public NodeTransport {
  public:
   ThreadTransport(std::shared_ptr<World> world, Board board, int rank, int size)
-      : NodeTransport(std::move(board), rank, size, world->crowded()), world_(std::move(world)) {}
+      : NodeTransport(std::make_unique<ThreadNode>(std::move(board), rank, size, world->crowded())),
+        world_(std::move(world)) {}
 
   std::string_view name() const override { return "threads"; }
 
@@ -79,8 +109,8 @@ class ThreadTransport final : public NodeTransport {
       int color;
       int key;
     };
-    enter();
-    const std::vector<Choice> choices = exchange(Choice{color, key});
+    node().enter();
+    const std::vector<Choice> choices = node().exchange(Choice{color, key});
     std::vector<int> members;
     for (int rank = 0; rank < size(); ++rank)
       if (choices[static_cast<std::size_t>(rank)].color == color) members.push_back(rank);
@@ -88,7 +118,8 @@ class ThreadTransport final : public NodeTransport {
       return choices[static_cast<std::size_t>(a)].key < choices[static_cast<std::size_t>(b)].key;
     });
     const int ranks = static_cast<int>(members.size());
-    const SharedBlock board = lend(members.front(), [&] { return world_->make_board(ranks); });
+    const SharedBlock board =
+        lend(node(), members.front(), [&] { return world_->make_board(ranks); });
     const auto place = std::find(members.begin(), members.end(), rank()) - members.begin();
     return std::make_unique<ThreadTransport>(world_, Board(board), static_cast<int>(place), ranks);
   }
@@ -96,28 +127,6 @@ class ThreadTransport final : public NodeTransport {
   std::unique_ptr<Transport> split_by_node() override { return split(0, rank()); }
 
  private:
-  bool sees_all() const override { return true; }
-  SharedBlock share_block(std::size_t bytes) override {
-    return lend(0, [&] { return block_of_process(bytes); });
-  }
-
-  /// Gives all ranks that name the same maker the block that it makes. All throw if it can't.
-  template <class Make>
-  SharedBlock lend(int maker, const Make& make) {
-    SharedBlock own;
-    if (rank() == maker) {
-      try {
-        own = make();
-      } catch (const std::bad_alloc&) {  // thrown below, when nobody reads this rank's block
-      }
-    }
-    const std::vector<const SharedBlock*> all = exchange<const SharedBlock*>(&own);
-    SharedBlock lent = *all[static_cast<std::size_t>(maker)];
-    leave();
-    if (!lent.data) throw std::bad_alloc();
-    return lent;
-  }
-
   std::shared_ptr<World> world_;
 };
 

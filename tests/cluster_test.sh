@@ -63,6 +63,11 @@ end_job() {
   wait "$job" 2>/dev/null
 }
 
+wait_for() {  # PATTERN FILE: half a minute at most
+  local tries=0
+  until grep -q "$1" "$2" || [ $((tries += 1)) -gt 300 ]; do pause 0.1; done
+}
+
 test_failed_with() {
   cp "$out" "$scratch/.out"
   cp "$err" "$scratch/.err"
@@ -106,6 +111,21 @@ RANKS_PER_HOST=2 on_hosts "two ranks on each, pairs" 4 --mesh dp=2,tp=2 --save "
 same "a copy on each host"
 passes "ranks of a host share its cores" grep -q "^rank 3: $cluster-2, core" "$out"
 
+RANKS_PER_HOST=2 setsid tools/cluster.sh run "$cluster" -n 4 "$program" info >"$out" 2>"$err" </dev/null &
+job=$!
+wait_for '^transport' "$out"
+passes "ranks of a host share memory" grep -q '^transport  *mpi+shared$' "$out"
+end_job
+before=$(sent_by_hosts)
+# Each column of an activation crosses once where MPI alone carries it to both ranks of the other host.
+RANKS_PER_HOST=2 on_hosts "four ranks as one group, over MPI" 4 --transport mpi --save "$scratch/hosts.model"
+same "four ranks over MPI"
+over_mpi=$(($(sent_by_hosts) - before))
+before=$(sent_by_hosts)
+RANKS_PER_HOST=2 on_hosts "four ranks as one group" 4 --save "$scratch/hosts.model"
+same "four ranks that share memory on each host"
+passes "less goes between the hosts" test $(($(sent_by_hosts) - before)) -lt $((over_mpi * 9 / 10))
+
 # --- A checkpoint from one to the other ----------------------------------------------------------------
 
 folder=$scratch/checkpoints
@@ -120,10 +140,6 @@ same "a run that moved to two hosts"
 setsid tools/cluster.sh run "$cluster" -n 2 "$program" "${endless[@]}" --watchdog 2 >"$out" 2>"$err" \
   </dev/null &
 job=$!
-wait_for() {  # PATTERN FILE: half a minute at most
-  local tries=0
-  until grep -q "$1" "$2" || [ $((tries += 1)) -gt 300 ]; do pause 0.1; done
-}
 wait_for '^epoch' "$out"
 for pid in $(ip netns pids "$cluster-2"); do
   if [ "/proc/$pid/exe" -ef "$program" ]; then stopped=$pid; fi

@@ -3,7 +3,8 @@
 // tools/run_tests.sh visits each test once for each of its counts. Without it everything runs, and
 // a test that wanted more ranks is a failure. `tests --threads`, alone, runs the tests of several
 // ranks on threads, each on all of its counts. Processes share memory where they can, and with
-// --over-mpi they don't.
+// --over-mpi they don't. `--nodes=2+1` lets three processes believe that the first two are on one
+// node and the third on another.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
@@ -29,6 +30,7 @@
 #include "colonnade/backend.hpp"
 #include "colonnade/mpi.hpp"
 #include "colonnade/spawn.hpp"
+#include "mpi_transport.hpp"
 
 namespace harness {
 
@@ -46,6 +48,7 @@ struct State {
   bool only_fitting = false;
   bool on_threads = false;  // ranks are threads of this process
   bool over_mpi = false;    // else processes use shared memory where they can
+  std::vector<int> node;    // of each process, where nodes are pretended
   bool not_here = false;    // the present test runs on other numbers of ranks
   bool on_ranks = false;    // the body of a RANKS_TEST_CASE runs
   bool crashed = false;
@@ -175,11 +178,26 @@ Declared parse(std::string_view declared) {
   return result;
 }
 
+/// 0 0 1 of 2+1.
+std::vector<int> parse_nodes(const std::string& sizes) {
+  std::vector<int> node;
+  std::istringstream words(sizes);
+  int number = 0;
+  for (std::string size; std::getline(words, size, '+'); ++number)
+    node.insert(node.end(), static_cast<std::size_t>(std::atoi(size.c_str())), number);
+  return node;
+}
+
+ProcessGroup world_of_processes(bool over_mpi) {
+  if (over_mpi) return state.session->world(colonnade::TransportChoice::mpi);
+  if (!state.node.empty()) return world_on_nodes(state.node);
+  return state.session->world();
+}
+
 void run_on_processes(bool over_mpi, void (*body)(ProcessGroup&)) {
   std::exception_ptr exception;
   {
-    ProcessGroup world = state.session->world(over_mpi ? colonnade::TransportChoice::mpi
-                                                       : colonnade::TransportChoice::automatic);
+    ProcessGroup world = world_of_processes(over_mpi);
     try {
       body(world);
     } catch (...) {
@@ -211,6 +229,15 @@ void run_on_threads(int ranks, void (*body)(ProcessGroup&)) {
 }
 
 }  // namespace
+
+ProcessGroup world_on_nodes(const std::vector<int>& node) {
+  int rank = 0;
+  MPI_Comm copy = MPI_COMM_NULL;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  MPI_Comm_dup(MPI_COMM_WORLD, &copy);
+  return ProcessGroup(colonnade::make_transport(
+      copy, {.allowed = true, .crowded = true, .node = node.at(static_cast<std::size_t>(rank))}));
+}
 
 void run_on_ranks(std::string_view declared, void (*body)(ProcessGroup&)) {
   const Declared ranks = parse(declared);
@@ -244,6 +271,12 @@ int run_all(int argc, char** argv) {
   state.only_fitting = has("--fitting");
   state.on_threads = has("--threads");
   state.over_mpi = has("--over-mpi");
+  for (const std::string_view option : options)
+    if (option.starts_with("--nodes=")) state.node = parse_nodes(std::string(option.substr(8)));
+  if (!state.node.empty() && std::ssize(state.node) != state.control->size()) {
+    std::fputs("tests --nodes wants as many ranks as mpiexec starts\n", stderr);
+    return EXIT_FAILURE;
+  }
   if (state.on_threads && state.control->size() > 1) {
     std::fputs("tests --threads runs without mpiexec\n", stderr);
     return EXIT_FAILURE;

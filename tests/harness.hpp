@@ -24,6 +24,7 @@
 #include <ostream>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "colonnade/process_group.hpp"
 
@@ -71,6 +72,10 @@ class Context final : public doctest::detail::ContextScopeBase {
 };
 
 void run_on_ranks(std::string_view declared, void (*body)(colonnade::ProcessGroup&));
+
+/// All processes of the job as if rank i were on the node of this number: those of a node share
+/// memory. Collective.
+colonnade::ProcessGroup world_on_nodes(const std::vector<int>& node);
 
 void require_all(colonnade::ProcessGroup& group, const std::function<bool()>& condition,
                  const char* text, const char* file, int line);

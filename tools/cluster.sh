@@ -7,6 +7,8 @@
 #   tools/cluster.sh remove NAME                    ends what runs there, too
 #   tools/cluster.sh bench                          a step on two hosts with 1 Gbit/s between them;
 #                                                   $OVERLAP is bench/overlap where that is elsewhere
+#   tools/cluster.sh wire                           what collectives of two ranks on each of two hosts
+#                                                   send over it; $WIRE is bench/wire
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -93,19 +95,22 @@ run() {
     -hosts "$(IFS=,; echo "${list[*]}")" -ppn "${RANKS_PER_HOST:-1}" "$@"
 }
 
-bench() {
-  local program=${OVERLAP:-build/cpu-openblas/float/bench/overlap}
+# of_two_hosts PROGRAM RANKS [RATE]
+of_two_hosts() {
   check
-  [ -x "$program" ] || fail "not built yet: make $program"
+  [ -x "$1" ] || fail "not built yet: make $1"
   name=b$((BASHPID % 10000000))
   trap 'remove "$name"' EXIT
   trap 'exit 130' INT TERM
-  build "$name" 2 1gbit
-  "$0" run "$name" -n 2 "$program"
+  build "$name" 2 "${3:-}"
+  RANKS_PER_HOST=$(($2 / 2)) "$0" run "$name" -n "$2" "$1"
 }
 
+bench() { of_two_hosts "${OVERLAP:-build/cpu-openblas/float/bench/overlap}" 2 1gbit; }
+wire() { of_two_hosts "${WIRE:-build/cpu-openblas/float/bench/wire}" 4; }
+
 case ${1:-} in
-  check | bench) "$1" ;;
+  check | bench | wire) "$1" ;;
   build | run | remove) [ $# -ge 2 ] || fail "name of the cluster is missing"; "$@" ;;
-  *) sed -n '2,10s/^# \{0,1\}//p' tools/cluster.sh >&2; exit 1 ;;
+  *) sed -n '2,12s/^# \{0,1\}//p' tools/cluster.sh >&2; exit 1 ;;
 esac

@@ -8,8 +8,8 @@
 
 namespace colonnade {
 
-/// What carries messages between processes. `shared`: memory of the node that they are on.
-/// `automatic`: that where it is possible, between ranks of one node, and MPI elsewhere.
+/// What carries messages between processes. `shared`: memory of the node that all of them are on.
+/// `automatic`: that where it is possible, between ranks of one node, and MPI between nodes.
 enum class TransportChoice { automatic, shared, mpi };
 std::string_view to_string(TransportChoice choice);
 
@@ -31,6 +31,7 @@ class MpiSession {
   [[noreturn]] void abort(int exit_code);
 
  private:
+  int node_ = 0;          // the first rank of those on this one's
   bool crowded_ = false;  // more ranks on this node than cores that they may use
 };
 

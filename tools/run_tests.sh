@@ -1,8 +1,8 @@
 #!/bin/bash
 # Runs every test of a build and ends with one line, `N passed, N failed`.
 #   tools/run_tests.sh VARIANT_FOLDER RANK_COUNT...
-# Tests of several ranks run on processes, of each RANK_COUNT, which share memory and then don't, and
-# on threads. VARIANT_FOLDER holds
+# Tests of several ranks run on processes, of each RANK_COUNT, which share memory and then don't, some
+# on pretended nodes, and on threads. VARIANT_FOLDER holds
 # float/tests, double/tests and the programs that tests/test_*.sh try; of the first two TEST_SCALARS
 # may name one. A run that crashes or exceeds its time counts as a failure and shows its output; one
 # that passes shows nothing but its line.
@@ -65,6 +65,8 @@ for scalar in ${TEST_SCALARS:-float double}; do
     processes "$scalar, ranks $ranks" "$ranks" "$scalar"
     if [ "$ranks" -gt 1 ]; then processes "$scalar, ranks $ranks over MPI" "$ranks" "$scalar" --over-mpi; fi
   done
+  # As if two of the ranks were on one node and the third on another.
+  case " $* " in *" 3 "*) processes "$scalar, ranks 3 on two nodes" 3 "$scalar" --nodes=2+1 ;; esac
   started=${EPOCHREALTIME/./}
   timeout -k 5 300 "$variant/$scalar/tests" --threads >"$output" 2>&1 </dev/null
   count "$scalar, threads 1-8" $?

@@ -81,6 +81,12 @@ Device choose_device(ProcessGroup& world, const DeviceOptions& options) {
     const std::vector<int> own(first, first + device.threads);
     device.bound = bind_to(own);
     if (device.bound) device.cores = own;
+  } else if (options.bind && device.threads == 1 && device.node_size % cores == 0) {
+    // More ranks than cores, as many on each: the system would move them about, and in each phase
+    // of a step wait for the core that happens to have the most.
+    const std::vector<int> core = {
+        device.cores[static_cast<std::size_t>(device.node_rank * cores / device.node_size)]};
+    if (bind_to(core)) device.cores = core;
   }
   omp_set_num_threads(device.threads);
   return device;

@@ -52,6 +52,12 @@ SCRIPT
 chmod +x "$scratch/bin/cores_of_two_ranks"
 if [ "$(nproc)" -ge 2 ]; then
   prints "ranks that fill their cores get one each" "^0 1 $" cores_of_two_ranks
+  cat >"$scratch/bin/cores_of_four_ranks" <<'SCRIPT'
+#!/bin/sh
+taskset -c 0,1 on 4 info --threads 1 | sed -n 's/.* core \([0-9]*\) (shared).*/\1/p' | tr '\n' ' '
+SCRIPT
+  chmod +x "$scratch/bin/cores_of_four_ranks"
+  prints "of more ranks than cores each core gets as many" "^0 0 1 1 $" cores_of_four_ranks
   prints "OpenMP's own binding doesn't get in the way" "^0 1 $" env OMP_PROC_BIND=true cores_of_two_ranks
 fi
 prints "a decimal number may begin with 0" "step 8/8" on 2 "${matrices[@]}" --steps 08

@@ -84,9 +84,9 @@ run() {
   [ -n "$prefix" ] || fail "there is no cluster $name"
   for host in $(hosts_of "$name"); do list+=("$prefix.${host##*-}"); done
   # A host has its share of the cores, and as many as it has ranks where there are so many.
-  local cores share=$(($(nproc) / ${#list[@]}))
+  local cores share=$(($(env -u OMP_NUM_THREADS nproc) / ${#list[@]}))
   ((share >= ${RANKS_PER_HOST:-1})) || share=${RANKS_PER_HOST:-1}
-  cores=$((share < $(nproc) ? share : $(nproc)))
+  cores=$((share < $(env -u OMP_NUM_THREADS nproc) ? share : $(env -u OMP_NUM_THREADS nproc)))
   # Left alone UCX notices that the hosts are one machine, and takes its memory for the wire.
   # Over TCP a long message that is not announced first gets on without this rank looking after it.
   COLONNADE_CLUSTER=$name CORES_PER_HOST=$cores UCX_TLS=tcp,self UCX_NET_DEVICES=eth0 \

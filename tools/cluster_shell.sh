@@ -5,7 +5,7 @@ set -euo pipefail
 while [[ $1 = -* ]]; do shift; done
 number=${1##*.}
 shift
-first=$(((number - 1) * CORES_PER_HOST % $(nproc)))
+first=$(((number - 1) * CORES_PER_HOST % $(env -u OMP_NUM_THREADS nproc)))
 # As ssh does, give the words to a shell: mpiexec has quoted them for one.
 # shellcheck disable=SC2016 # for the inner shell
 exec taskset -c "$first-$((first + CORES_PER_HOST - 1))" ip netns exec "$COLONNADE_CLUSTER-$number" \

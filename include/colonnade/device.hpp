@@ -24,10 +24,10 @@ struct Device {
 };
 
 /// Sets this rank's threads and cores. Without it each of n ranks on a node starts as many OpenMP
-/// threads as the node has cores, n times too many. Ranks that fill the node get cores of their own;
-/// of more ranks than cores each core gets as many, if that comes out even. A rank that something else has already bound to
-/// part of the node, a batch system say, keeps its cores. Call it before the first parallel region.
-/// Collective.
+/// threads as the node has cores, n times too many. Ranks that fill the node get cores of their
+/// own; of more ranks than cores each core gets as many, if that comes out even. A rank that
+/// something else has already bound to part of the node, a batch system say, keeps its cores. Call
+/// it before the first parallel region. Collective.
 Device choose_device(ProcessGroup& world, const DeviceOptions& options);
 
 /// `rank 0: node17, cores 0-3 (bound), 4 threads`

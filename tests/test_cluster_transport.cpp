@@ -306,5 +306,5 @@ RANKS_TEST_CASE("a node whose rank asks for common memory alone is told", "proce
     group.barrier();
   });
   CAPTURE(error);
-  CHECK(error.find("in growth of common memory") != error.npos);
+  CHECK(error.find("in allocation of common memory") != error.npos);
 }

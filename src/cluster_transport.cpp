@@ -212,14 +212,13 @@ void ClusterTransport::start_reduce_scatter(const void* send, void* receive,
 
 // One look moves a message on by one step at most.
 void ClusterTransport::progress() {
+  mpi_->progress();
   constexpr int looks = 4;
   for (int look = 0; look < looks; ++look) {
     bool ended = true;
-    for (auto started = under_way_.begin(); ended && started != under_way_.end(); ++started) {
-      if (started->is_of_mpi) return mpi_->progress();
-      ended = started->transfer.messages.test();  // looking once was looking for all
-    }
-    if (ended) return;
+    for (auto started = under_way_.begin(); ended && started != under_way_.end(); ++started)
+      if (!started->is_of_mpi) ended = started->transfer.messages.test();  // looking for all
+    if (ended) break;
   }
 }
 

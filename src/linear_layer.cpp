@@ -36,8 +36,11 @@ LinearLayer::LinearLayer(ProcessGroup& group, const Options& options, Parameter 
 // microseconds on a core: long enough for a product to be about as fast as in one piece.
 template <class Work>
 void LinearLayer::in_tiles(Index columns, Index multiply_adds, const Work& work) const {
-  const bool beside = beside_ != nullptr && beside_->is_under_way();
-  if (!group_->is_under_way() && !beside) return work(Range{0, columns});
+  const auto gets_on = [](const ProcessGroup* group) {
+    return group != nullptr && group->overlaps() && group->is_under_way();
+  };
+  const bool beside = gets_on(beside_);
+  if (!gets_on(group_) && !beside) return work(Range{0, columns});
   constexpr Index multiply_adds_of_tile = Index{128} << 20;
   constexpr Index least_columns = 128;
   const Index tiles = std::clamp(multiply_adds / multiply_adds_of_tile, Index{1},
@@ -58,7 +61,7 @@ void LinearLayer::forward_product(ConstMatrixView x, MatrixView z) const {
 }
 
 void LinearLayer::backward_input(ConstMatrixView dz, MatrixView dx) const {
-  const Span span = group_->next_span(Activity::input_gradient);
+  const Span span = group_->span(Activity::input_gradient);  // ranks may have met for its memory
   const ConstMatrixView w = weight_.value;
   if (options_.shards > 0) return linear_backward_input(dz, w, dx, weight_.weight_shards());
   in_tiles(dx.cols, dz.size() * dx.cols,

@@ -22,13 +22,30 @@ std::vector<Range> own_shards(const ProcessGroup& group, const Sharding& cut, In
 
 }  // namespace
 
+namespace {
+
+/// The most columns that a message of a step has.
+Index widest_message(const MlpOptions& options) {
+  const bool pair = options.layout == Layout::pair;
+  Index widest = 0;
+  for (std::size_t i = 1; i < options.widths.size(); ++i) {
+    const bool is_last = i + 1 == options.widths.size();
+    const bool hidden_in_pair = pair && i % 2 == 1 && !is_last;
+    const bool kept_in_shards = is_last && options.shard_output && (!pair || i % 2 == 1);
+    if (!hidden_in_pair && !kept_in_shards) widest = std::max(widest, options.widths[i]);
+  }
+  return widest;
+}
+
+}  // namespace
+
 Index worthwhile_row_parts(const ProcessGroup& group, const MlpOptions& options, Index rows) {
   if (!group.overlaps() || options.shards > 0 || options.widths.size() < 2) return 1;
   // A shorter message takes about as long as one without content: two would take twice as long.
   constexpr Index least_bytes = 64 * 1024;
   constexpr Index parts = 2;
-  const Index width = *std::max_element(options.widths.begin() + 1, options.widths.end());
-  const Index bytes = rows * width * static_cast<Index>(sizeof(Scalar)) / group.size();
+  const Index bytes =
+      rows * widest_message(options) * static_cast<Index>(sizeof(Scalar)) / group.size();
   return bytes / parts >= least_bytes ? parts : 1;
 }
 

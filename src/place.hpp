@@ -14,7 +14,7 @@ namespace colonnade {
 enum class Whereabouts : std::uint64_t {
   nowhere,    // has called no collective yet
   inside,     // in the call
-  finishing,  // waits for sums that it has started, the call being the last of them
+  finishing,  // waits for what it has started, the call being the first of that
   outside,    // has returned from the call
 };
 

@@ -58,7 +58,7 @@ RankPhrase phrase_of(int rank, const std::optional<Sighting>& sighting) {
     case Whereabouts::inside:
       return {.rank = rank, .text = "in " + call};
     case Whereabouts::finishing:
-      return {.rank = rank, .text = "waiting for sums up to " + call};
+      return {.rank = rank, .text = "waiting for the end of " + call};
     case Whereabouts::outside:
       return {rank, "computing after " + call, seconds_of(sighting->nanoseconds)};
   }

@@ -81,9 +81,9 @@ class SpyTransport final : public colonnade::Transport {
   bool overlaps_;
 };
 
-inline colonnade::ProcessGroup spy_group(const std::string& name,
-                                         std::vector<std::string>& events) {
-  return colonnade::ProcessGroup(std::make_unique<SpyTransport>(name, events));
+inline colonnade::ProcessGroup spy_group(const std::string& name, std::vector<std::string>& events,
+                                         bool overlaps = false) {
+  return colonnade::ProcessGroup(std::make_unique<SpyTransport>(name, events, overlaps));
 }
 
 }  // namespace harness

@@ -41,7 +41,7 @@ void fill_bias(ColumnParallelLinear& layer) {
 
 TEST_CASE("a product computed in tiles, while something is under way, is the product") {
   std::vector<std::string> events;
-  ProcessGroup spied = harness::spy_group("tp", events);
+  ProcessGroup spied = harness::spy_group("tp", events, true);
   const auto make = [&] {
     return ColumnParallelLinear(spied, {.name = "layer", .in = 1024, .out = 1024}, true,
                                 InputGradient::own_columns);
@@ -65,7 +65,7 @@ TEST_CASE("a product computed in tiles, while something is under way, is the pro
   // The same for a group beside, that sums gradients.
   spied.finish();
   std::vector<std::string> beside_events;
-  ProcessGroup beside = harness::spy_group("dp", beside_events);
+  ProcessGroup beside = harness::spy_group("dp", beside_events, true);
   tiled.carry_on(&beside);
   CHECK(distance(tiled.forward(x.clone()).y, want_y) <= harness::rounding);
   CHECK(beside_events.empty());

@@ -159,12 +159,19 @@ TEST_CASE("while one part's message is under way, the next part is computed") {
 TEST_CASE("a batch is cut where messages get on by themselves and are long") {
   std::vector<std::string> events;
   const ProcessGroup in_memory = harness::spy_group("tp", events);
-  const ProcessGroup over_messages(std::make_unique<harness::SpyTransport>("tp", events, true));
+  const ProcessGroup over_messages = harness::spy_group("tp", events, true);
   const MlpOptions options = {.widths = {8, 4096, 8}};
   CHECK(worthwhile_row_parts(in_memory, options, 1 << 20) == 1);
   CHECK(worthwhile_row_parts(over_messages, options, 1 << 20) == 2);
   CHECK(worthwhile_row_parts(over_messages, options, 1) == 1);
-  CHECK(worthwhile_row_parts(over_messages, {.widths = {4096, 8}}, 64) == 1);  // x isn't sent
+  // What isn't sent: x, what a pair has between its layers, an output in shards.
+  CHECK(worthwhile_row_parts(over_messages, {.widths = {4096, 8}}, 64) == 1);
+  const MlpOptions pair = {.widths = {8, 4096, 8}, .layout = Layout::pair};
+  CHECK(worthwhile_row_parts(over_messages, pair, 64) == 1);
+  const MlpOptions sum = {.widths = {8, 8, 4096}, .layout = Layout::pair};
+  CHECK(worthwhile_row_parts(over_messages, sum, 64) == 2);
+  CHECK(worthwhile_row_parts(over_messages, {.widths = {8, 4096}, .shard_output = true}, 64) == 1);
+  CHECK(worthwhile_row_parts(over_messages, {.widths = {8, 4096}}, 64) == 2);
   CHECK(worthwhile_row_parts(over_messages, {.widths = {8, 4096}, .shards = 8}, 1 << 20) == 1);
 }
 

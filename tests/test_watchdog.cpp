@@ -109,7 +109,7 @@ RANKS_TEST_CASE("ranks that wait for sums they have started are waiting too", "2
     CHECK(contains(report, "rank " + std::to_string(last) + " is computing after barrier #"));
     CHECK(contains(report, ranks_before(last) + (world.transport_name().starts_with("mpi")
                                                      ? "in all-reduce #"
-                                                     : "waiting for sums up to all-reduce #")));
+                                                     : "waiting for the end of all-reduce #")));
   }
   world.start_all_reduce(std::span(a));
   world.start_all_reduce(std::span(b));

@@ -39,7 +39,7 @@ class Loss {
   /// y [n, columns.y], t [n, columns.total]. Collective.
   virtual Output forward(Tensor y, ConstMatrixView t) const = 0;
   /// dy [n, columns.dy], complete, of the mean over `rows` rows: those of the whole batch, of which
-  /// the n at hand may be a part.
+  /// the n at hand may be a part. All ranks call it alike, for dy may be in visible memory.
   virtual Tensor backward(Cache cache, ConstMatrixView t, Index rows) const = 0;
   /// The loss of `rows` rows whose sums add up to `sum`.
   virtual double mean(double sum, Index rows) const = 0;

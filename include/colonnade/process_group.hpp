@@ -204,7 +204,8 @@ class ProcessGroup {
   /// columns before the all-gather, and nobody writes to it after.
   std::pmr::memory_resource* common_memory() { return or_own(transport_->common_memory()); }
 
-  /// For the buffer that a reduce-scatter or all-reduce sums: each rank has its own.
+  /// For the buffer that a reduce-scatter or all-reduce sums: each rank has its own. Not for that
+  /// of an all-gather.
   std::pmr::memory_resource* visible_memory() { return or_own(transport_->visible_memory()); }
 
  private:

@@ -33,9 +33,9 @@ enum class Activity : std::uint8_t {
   norm,             // squares of the gradients
   update,           // of the parameters
   collective,       // a call that returns when it is done
-  start,            // the call that starts a sum, which then is in flight
-  progress,         // lets the sums in flight get on
-  finish,           // waits for them: the part of them that computing has not hidden
+  start,            // the call that starts a collective, which then is in flight
+  progress,         // lets what is in flight get on
+  finish,           // waits for the first of it: the part that computing has not hidden
 };
 std::string_view to_string(Activity activity);
 

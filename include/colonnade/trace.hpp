@@ -34,7 +34,7 @@ struct Wait {
 };
 
 /// The waits of each rank, in the order of their spans. Known where every rank of the group still
-/// has the span. Not of a broadcast, where ranks wait for one, nor of sums in flight.
+/// has the span. Not of a broadcast, where ranks wait for one, nor of what is in flight.
 std::vector<std::vector<Wait>> find_waits(std::span<const RankTrace> ranks);
 
 /// Writes the trace as JSON, whole or not at all. Throws where the file can't be written.

@@ -114,11 +114,12 @@ class Transport {
   // Memory for tensors of a step, where ranks share some; null where they don't. All ranks take and
   // give back tensors of the same sizes in the same order, beside the collectives of this group.
 
-  /// A tensor here is one for all ranks: each writes its own part, all_gather moves nothing, and
-  /// from then on nobody writes to it.
+  /// A tensor here is one for all ranks of a node: each writes its own part, all_gather moves
+  /// nothing within the node, and from then on nobody writes to it.
   virtual std::pmr::memory_resource* common_memory() { return nullptr; }
 
-  /// A tensor here is a rank's own, and sums over the ranks read it where it is.
+  /// A tensor here is a rank's own, and sums over the ranks read it where it is. It can't be
+  /// gathered.
   virtual std::pmr::memory_resource* visible_memory() { return nullptr; }
 
   /// A file that is there, for all ranks to write. Without a better way each writes by itself.

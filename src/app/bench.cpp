@@ -203,6 +203,7 @@ StepProfile record_steps(TrainingJob& training, const Dataset& data, const Train
   // each layer.
   const std::size_t step =
       16 * (training.model().layers().size() + 1) *
+      static_cast<std::size_t>(training.job().model.row_parts) *
       static_cast<std::size_t>(std::max(options.accumulate, options.row_blocks));
   auto timeline = std::make_shared<Timeline>(std::max<std::size_t>(4 * step, 1 << 16));
   Mesh& mesh = training.mesh();

@@ -53,10 +53,9 @@ struct BenchResult {
 
 /// Seconds that a step would take if it were nothing but these.
 struct StepLimit {
-  double products = 0;  // at the rate that they have by themselves
-  double update = 0;    // the optimizer's bytes at the rate of memory
-  double communication =
-      0;  // its collectives at their cost; of sums in flight, what was not hidden
+  double products = 0;       // at the rate that they have by themselves
+  double update = 0;         // the optimizer's bytes at the rate of memory
+  double communication = 0;  // its collectives at their cost; of what is in flight, what it took
   double total() const { return products + update + communication; }
 };
 StepLimit limit_of(const BenchResult& result);

@@ -19,12 +19,12 @@ Job resolve_job(MlpOptions model, const LossOptions& loss, const ParallelOptions
 /// whether --load is given.
 void check_checkpoint_options(const CheckpointOptions& options, bool loads);
 
-/// The micro-batches that this rank makes of a full batch.
 /// Sets in how many parts a batch is overlapped, where `parallel` leaves it open: by how long the
 /// messages of this group are, and whether they get on while a rank computes.
 void settle_overlap(const ParallelOptions& parallel, const TrainerOptions& trainer,
                     const ProcessGroup& tp, Job& job);
 
+/// The micro-batches that this rank makes of a full batch.
 std::vector<Range> full_batch(const Job& job, const TrainerOptions& trainer, int dp_rank);
 
 /// Bytes that this node has.

@@ -75,7 +75,8 @@ void Tensor::set_zero() {
 Tensor rows_of(ConstMatrixView matrix, Range rows, std::pmr::memory_resource* memory) {
   Tensor part(rows.size(), matrix.cols, memory);
   for (Index j = 0; j < matrix.cols; ++j)
-    std::copy_n(matrix.data + j * matrix.rows + rows.begin, part.rows(), &part(0, j));
+    std::copy_n(matrix.data + j * matrix.rows + rows.begin, part.rows(),
+                part.data() + j * part.rows());
   return part;
 }
 

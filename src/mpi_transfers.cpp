@@ -30,6 +30,7 @@ void MpiTransfers::start_all_gather(void* buffer, std::span<const Range> pieces,
 
 void MpiTransfers::start_reduce_scatter(const void* send_buffer, void* receive_buffer,
                                         std::span<const Range> pieces, Index unit, DataType type) {
+  check_number_type(type);
   Transfer& transfer = add();
   const auto piece_of = [&](int rank) { return pieces[static_cast<std::size_t>(rank)]; };
   const Range own = piece_of(rank_);

@@ -2,10 +2,10 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "app/config_file.hpp"
+#include "app/step_options.hpp"
 #include "app/train_options.hpp"
 #include "app/validators.hpp"
 #include "colonnade/version.hpp"
@@ -13,8 +13,6 @@
 namespace colonnade::app {
 
 namespace {
-
-constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
 
 TransportChoice transport_from(const std::string& name) {
   if (name == "shared") return TransportChoice::shared;
@@ -64,33 +62,38 @@ class Parser {
     app_.get_formatter()->column_width(28);
     CLI::App* train = app_.add_subcommand("train", "train a network");
     train->require_subcommand(1);
-    train_mlp_ = train->add_subcommand("mlp", "a multi-layer perceptron of tensor-parallel layers");
+    train_mlp_ = add(Command::train_mlp, *train, "mlp",
+                     "a multi-layer perceptron of tensor-parallel layers");
     add_train_options(*train_mlp_, line.train);
     add_device_options(*train_mlp_, line);
 
     CLI::App* bench =
         app_.add_subcommand("bench", "time a training step against the machine's limit");
     bench->require_subcommand(1);
-    bench_mlp_ = bench->add_subcommand("mlp", "of the perceptron that train mlp would train");
-    add_bench_options(*bench_mlp_, line.bench);
-    add_device_options(*bench_mlp_, line);
+    CLI::App* bench_mlp =
+        add(Command::bench_mlp, *bench, "mlp", "of the perceptron that train mlp would train");
+    add_bench_options(*bench_mlp, line.bench);
+    add_device_options(*bench_mlp, line);
 
-    check_ = app_.add_subcommand("check", "prove a job on these ranks: gradients, sums, messages");
-    add_check_options(*check_, line.check);
-    add_device_options(*check_, line);
+    CLI::App* check =
+        add(Command::check, app_, "check", "prove a job on these ranks: gradients, sums, messages");
+    add_check_options(*check, line.check);
+    add_device_options(*check, line);
 
-    demo_ = app_.add_subcommand("demo", "the smallest tensor-parallel job; proves its gradients");
-    add_demo_options(*demo_, line.demo);
-    add_device_options(*demo_, line);
+    CLI::App* demo =
+        add(Command::demo, app_, "demo", "the smallest tensor-parallel job; proves its gradients");
+    add_demo_options(*demo, line.demo);
+    add_device_options(*demo, line);
 
-    inspect_ =
-        app_.add_subcommand("inspect", "what a checkpoint or another safetensors file holds");
-    inspect_->add_option("FILE", line.inspect.file, "verified if it has checksums")
+    CLI::App* inspect = add(Command::inspect, app_, "inspect",
+                            "what a checkpoint or another safetensors file holds");
+    inspect->add_option("FILE", line.inspect.file, "verified if it has checksums")
         ->type_name("")
         ->required();
 
-    info_ = app_.add_subcommand("info", "version, build, libraries, ranks and binding");
-    add_device_options(*info_, line);
+    CLI::App* info =
+        add(Command::info, app_, "info", "version, build, libraries, ranks and binding");
+    add_device_options(*info, line);
   }
 
   /// Fills the fields. Returns the text that was asked for instead, of help or version.
@@ -103,7 +106,7 @@ class Parser {
     } catch (const CLI::CallForVersion& call) {
       return std::string(call.what()) + "\n";
     } catch (const CLI::RequiredError&) {
-      if (inspect_->parsed())
+      if (innermost_command().get_name() == "inspect")
         throw Error("no file to inspect", {.wanted = "colonnade inspect FILE"});
       // No option is required, so it is a command that is missing.
       const std::string found = unknown_arguments();
@@ -122,54 +125,22 @@ class Parser {
     return std::nullopt;
   }
 
+  /// What was asked for, after parse.
   Command command() const {
-    if (train_mlp_->parsed()) return Command::train_mlp;
-    if (bench_mlp_->parsed()) return Command::bench_mlp;
-    if (check_->parsed()) return Command::check;
-    if (demo_->parsed()) return Command::demo;
-    if (inspect_->parsed()) return Command::inspect;
-    return Command::info;
+    for (const auto& [app, command] : commands_) {
+      if (app->parsed()) return command;
+    }
+    return Command::print;
   }
 
   CLI::App& train_mlp() { return *train_mlp_; }
 
  private:
-  static void add_bench_options(CLI::App& command, BenchOptions& bench) {
-    add_model_options(command, bench.model);
-    add_loss_options(command, bench.loss);
-    add_parallel_options(command, bench.model, bench.parallel);
-    add_step_options(command, bench.trainer, bench.clip);
-    command.add_option("--seconds", bench.seconds, "how long steps are timed")
-        ->check(real_number(smallest_real, largest_real));
-    command.add_flag("--large-arrays,!--no-large-arrays", bench.large_arrays,
-                     "time memory with arrays beyond all caches too (default: yes)");
-    command.add_option("--json", bench.json, "write every figure to a JSON file")
-        ->type_name("FILE")
-        ->check(not_empty("the path of a file"));
-  }
-
-  static void add_check_options(CLI::App& command, CheckOptions& check) {
-    add_model_options(command, check.model);
-    add_loss_options(command, check.loss);
-    add_parallel_options(command, check.model, check.parallel);
-    add_step_options(command, check.trainer, check.clip);
-    command.add_option("--steps", check.trainer.steps, "optimizer steps to compare")
-        ->transform(whole_number(1, 1000));
-    command.add_option("--samples", check.samples, "elements of each shard to differentiate by")
-        ->transform(whole_number(1, largest));
-  }
-
-  static void add_demo_options(CLI::App& command, DemoOptions& demo) {
-    command.add_option("--batch", demo.batch, "rows")->transform(whole_number(1, 1 << 20));
-    command.add_option("--width", demo.width, "features of each layer")
-        ->transform(whole_number(1, 1 << 16));
-    command.add_option("--layers", demo.layers, "layers")->transform(whole_number(1, 1024));
-    command.add_option("--steps", demo.steps, "optimizer steps")
-        ->transform(whole_number(1, largest));
-    command.add_option("--lr", demo.learning_rate, "AdamW: learning rate")
-        ->check(real_number(0, largest_real));
-    command.add_option("--seed", demo.seed, "of weights and data")
-        ->transform(whole_number(0, largest));
+  CLI::App* add(Command command, CLI::App& parent, const std::string& name,
+                const std::string& description) {
+    CLI::App* app = parent.add_subcommand(name, description);
+    commands_.emplace_back(app, command);
+    return app;
   }
 
   /// The command that the arguments have named so far.
@@ -205,12 +176,8 @@ class Parser {
   }
 
   CLI::App app_;
+  std::vector<std::pair<const CLI::App*, Command>> commands_;
   CLI::App* train_mlp_;
-  CLI::App* bench_mlp_;
-  CLI::App* check_;
-  CLI::App* demo_;
-  CLI::App* inspect_;
-  CLI::App* info_;
 };
 
 /// The options of a TOML file as arguments, without those that the command line has given.

@@ -147,11 +147,11 @@ turns_red "output that is not the program's" "^\+twice is 4"
 
 fresh_book
 sed -i 's/int twice(int x/int double_it(int x/' "$scratch/book/src/twice.cpp"
-turns_red "a marker that is gone" "README.md:6: src/twice.cpp: 'int twice\(' is found not"
+turns_red "a marker that is gone" "README.md:6: src/twice.cpp: 'int twice\(' is there 0 times; wanted once"
 
 fresh_book
 echo "int twice(long);" >>"$scratch/book/src/twice.cpp"
-turns_red "a marker that is there twice" "found 2 times, in lines 5, 19"
+turns_red "a marker that is there twice" "there 2 times, in lines 5, 19"
 
 fresh_book
 printf '#!/bin/sh\necho "wanted 4, found 5"; exit 1\n' >"$programs/solutions"

@@ -10,5 +10,6 @@ namespace colonnade::app {
 void add_bench_options(CLI::App& command, BenchOptions& bench);
 void add_check_options(CLI::App& command, CheckOptions& check);
 void add_demo_options(CLI::App& command, DemoOptions& demo);
+void add_zoo_options(CLI::App& command, ZooOptions& zoo);
 
 }  // namespace colonnade::app

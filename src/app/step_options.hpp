@@ -1,4 +1,4 @@
-// The options of commands that run steps without training: bench, check, demo.
+// The options of commands that run steps without training: bench, check, demo, zoo.
 #pragma once
 
 #include <CLI/CLI.hpp>

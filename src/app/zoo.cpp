@@ -6,7 +6,6 @@
 #include <cstdio>
 #include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "app/commands.hpp"
@@ -40,18 +39,13 @@ int number_of(const Mutant& mutant) {
   return static_cast<int>(&mutant - zoo::catalogue().data()) + 1;
 }
 
-const char* text(std::string_view literal) {
-  return literal.data();  // all views of the catalogue are of whole literals
-}
-
 void print_list() {
   for (const Mutant& mutant : zoo::catalogue()) {
-    std::printf("%2d  %-22s %s\n", number_of(mutant), text(mutant.name), text(mutant.wrong));
+    std::printf("%2d  %-22s %s\n", number_of(mutant), mutant.name, mutant.wrong);
   }
 }
 
-// --- One mistake
-// ----------------------------------------------------------------------------------
+// --- One mistake --------------------------------------------------------------------------------
 
 void print_curve(const char* label, const Exhibit& shown, CurveScale scale, const char* remark) {
   std::printf("  %-8s%s  %.3g -> %.3g%s\n", label,
@@ -63,8 +57,10 @@ void print_caught(const Exhibit& shown) {
   const char* label = "caught";
   for (const CheckLine& line : shown.checks) {
     if (line.holds()) continue;
-    std::printf("  %-8s%-24s error %-8.2g bound %-7.2g %s\n", label, line.what.c_str(), line.error,
-                line.bound, line.farthest.c_str());
+    // Bytes and ranks are counted in whole numbers.
+    std::printf(line.bound == 0 ? "  %-8s%-24s error %-8.0f bound %-7g %s\n"
+                                : "  %-8s%-24s error %-8.2g bound %-7.0e %s\n",
+                label, line.what.c_str(), line.error, line.bound, line.farthest.c_str());
     label = "";
   }
 }
@@ -74,10 +70,10 @@ using Healthy = std::map<zoo::NetworkKind, Exhibit>;
 
 void print_mutant(const Mutant& mutant, const Exhibit& healthy, const Exhibit& shown) {
   const CurveScale scale = widened(widened({}, healthy.losses), shown.losses);
-  std::printf("%s: mistake %d of docs/math.md, in src/zoo/%s.cpp\n", text(mutant.name),
-              number_of(mutant), text(zoo::to_string(mutant.network)));
-  std::printf("  right   %s\n  wrong   %s\n  unseen  %s\n", text(mutant.right), text(mutant.wrong),
-              text(mutant.unseen));
+  std::printf("%s: mistake %d of docs/math.md, in src/zoo/%s.cpp\n", mutant.name, number_of(mutant),
+              zoo::to_string(mutant.network));
+  std::printf("  right   %s\n  wrong   %s\n  unseen  %s\n", mutant.right, mutant.wrong,
+              mutant.unseen);
   print_curve("right", healthy, scale, "");
   print_curve("wrong", shown, scale,
               shown.loss_falls() ? ", falls all the same" : ", does not fall");
@@ -89,8 +85,7 @@ void print_mutant(const Mutant& mutant, const Exhibit& healthy, const Exhibit& s
   std::printf("\n");
 }
 
-// --- All of them
-// ----------------------------------------------------------------------------------
+// --- All of them --------------------------------------------------------------------------------
 
 /// `central differences, adjoint identity and 3 more`
 std::string caught_by(const Exhibit& shown) {
@@ -104,36 +99,18 @@ std::string caught_by(const Exhibit& shown) {
   return caught == 0 ? "nothing" : names;
 }
 
-void print_row(std::string_view name, const Exhibit& shown) {
-  std::printf("%-22s  %-5s  %s\n", std::string(name).c_str(), shown.loss_falls() ? "yes" : "no",
+void print_row(const std::string& name, const Exhibit& shown) {
+  std::printf("%-21s  %-5s  %s\n", name.c_str(), shown.loss_falls() ? "yes" : "no",
               caught_by(shown).c_str());
 }
 
-/// What is to be caught on this number of ranks, and what was.
-struct Tally {
-  int to_catch = 0;
-  int caught = 0;
-  int hidden = 0;  // mistakes that are none on one rank
-  bool right_code_holds = true;
-
-  bool holds() const { return caught == to_catch && right_code_holds; }
-};
-
-void add(Tally& tally, const Mutant& mutant, const Exhibit& shown, int ranks) {
-  if (ranks == 1 && !mutant.shows_on_one_rank) {
-    ++tally.hidden;
-  } else {
-    ++tally.to_catch;
-    if (shown.caught()) ++tally.caught;
-  }
-}
-
-void print_tally(const Tally& tally, int ranks) {
+void print_verdict(const zoo::Verdict& verdict, int ranks) {
   std::printf("on %d %s: %d of %d caught, the right code: %s\n", ranks,
-              ranks == 1 ? "rank" : "ranks", tally.caught, tally.to_catch,
-              tally.right_code_holds ? "nothing" : "CAUGHT TOO");
-  if (tally.hidden > 0) {
-    std::printf("%d more show on several ranks only: on one they change nothing\n", tally.hidden);
+              ranks == 1 ? "rank" : "ranks", verdict.caught, verdict.to_catch,
+              verdict.right_code_holds ? "nothing" : "CAUGHT TOO");
+  if (verdict.on_several > 0) {
+    std::printf("%d more show on several ranks only: on one they change nothing\n",
+                verdict.on_several);
   }
 }
 
@@ -150,27 +127,27 @@ int run_zoo(ProcessGroup& world, const ZooOptions& options) {
 
   Healthy healthy;
   std::vector<Exhibit> shown;
-  Tally tally;
+  zoo::Verdict verdict;
   for (const Mutant* mutant : mutants) {
     const zoo::NetworkKind network = mutant->network;
     if (healthy.count(network) == 0) {
       healthy[network] = zoo::exhibit(world, network, zoo::Mistake::none, options.steps);
-      if (healthy[network].caught()) tally.right_code_holds = false;
+      verdict.add_right_code(healthy[network]);
     }
     shown.push_back(zoo::exhibit(world, network, mutant->mistake, options.steps));
-    add(tally, *mutant, shown.back(), world.size());
+    verdict.add(*mutant, shown.back(), world.size());
     if (speaks) print_mutant(*mutant, healthy[network], shown.back());
   }
 
   if (speaks) {
-    std::printf("%-22s  %-5s  caught by\n", "mistake", "falls");
+    std::printf("%-21s  %-5s  caught by\n", "mistake", "falls");
     for (std::size_t i = 0; i < mutants.size(); ++i) print_row(mutants[i]->name, shown[i]);
     for (const auto& [network, exhibit] : healthy) {
-      print_row("none, " + std::string(zoo::to_string(network)), exhibit);
+      print_row(std::string("none, ") + zoo::to_string(network), exhibit);
     }
-    print_tally(tally, world.size());
+    print_verdict(verdict, world.size());
   }
-  return tally.holds() ? 0 : 1;
+  return verdict.holds() ? 0 : 1;
 }
 
 }  // namespace colonnade::app

@@ -100,7 +100,7 @@ const Mutant* find_mutant(std::string_view name) {
   return nullptr;
 }
 
-std::string_view to_string(NetworkKind network) {
+const char* to_string(NetworkKind network) {
   switch (network) {
     case gather_chain:
       return "gather_chain";

@@ -63,8 +63,7 @@ CheckLine check_differences(Network& network) {
   return tally.line(network.group(), "central differences", gradient_tolerance);
 }
 
-// --- Against the same code on one rank
-// ------------------------------------------------------------
+// --- Against the same code on one rank ----------------------------------------------------------
 
 CheckLine compare_outputs(Network& network, Network& alone) {
   CheckTally tally;
@@ -93,8 +92,7 @@ CheckLine compare_norms(Network& network, double got, double want) {
   return tally.line(network.group(), "parity of norms", rounding);
 }
 
-// --- Between ranks
-// --------------------------------------------------------------------------------
+// --- Between ranks ------------------------------------------------------------------------------
 
 std::int64_t bits_of(const Tensor& tensor) {
   const std::span elements(tensor.data(), static_cast<std::size_t>(tensor.size()));
@@ -114,8 +112,14 @@ CheckLine check_replicas(Network& network) {
   return tally.line(network.group(), "comparison of ranks", 0);
 }
 
-/// Of weights that are cut, no two blocks may be alike, on whatever rank and in whatever layer. The
-/// error is how many are.
+bool has_cut_weights(Network& network) {
+  const auto parameters = network.parameters();
+  return !std::all_of(parameters.begin(), parameters.end(),
+                      [](const Parameter* parameter) { return parameter->replicated; });
+}
+
+/// Of parameters that are cut, no two blocks may be alike, on whatever rank and in whatever layer.
+/// The error is how many are.
 CheckLine check_initial_values(Network& network) {
   std::vector<std::int64_t> sums;
   for (const Parameter* parameter : network.parameters()) {
@@ -130,11 +134,10 @@ CheckLine check_initial_values(Network& network) {
   tally.add(static_cast<double>(std::ssize(sums) - different),
             [] { return std::string("blocks of initial values"); });
   tally.count(std::ssize(sums));
-  return tally.line(network.group(), "repeated initial values", 0);
+  return tally.line(network.group(), "repeated values", 0);
 }
 
-// --- Regions
-// --------------------------------------------------------------------------------------
+// --- Regions ------------------------------------------------------------------------------------
 
 double dot(ConstMatrixView a, ConstMatrixView b) {
   double sum = 0;
@@ -159,8 +162,7 @@ CheckLine check_adjoint(Network& network, const Passage& passage) {
   return tally.line(group, "adjoint identity", rounding);
 }
 
-// --- Counted work
-// ---------------------------------------------------------------------------------
+// --- Counted work -------------------------------------------------------------------------------
 
 /// Calls and bytes of forward, loss and backward, by kind of collective.
 using Sent = std::array<std::array<std::int64_t, 2>, collective_count>;
@@ -244,7 +246,7 @@ std::vector<CheckLine> hold_to_checks(ProcessGroup& group, const MakeNetwork& ma
   ProcessGroup self = ProcessGroup::self();
   const std::unique_ptr<Network> network = make(group), alone = make(self);
   std::vector<CheckLine> lines;
-  lines.push_back(check_initial_values(*network));
+  if (has_cut_weights(*network)) lines.push_back(check_initial_values(*network));
   lines.push_back(check_differences(*network));
   if (const auto passage = network->passage()) lines.push_back(check_adjoint(*network, *passage));
 

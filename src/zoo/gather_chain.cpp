@@ -63,7 +63,7 @@ GatherChain::GatherChain(ProcessGroup& group, Mistake mistake)
   if (has(Mistake::stale_cache)) kept_ = forward(sample_data(rows, width, seed, "warm-up"));
 }
 
-// --- Initial values: scale times normal(seed, name, index in the whole tensor) -------------------
+// --- Initial values: scale times normal(seed, name, index in the whole tensor) ------------------
 
 void GatherChain::fill(Parameter& weight) const {
   Index inputs = width;                                        // right: all inputs of the layer
@@ -79,7 +79,7 @@ void GatherChain::fill(Parameter& weight) const {
   weight.value = std::move(drawn.value);
 }
 
-// --- Forward: Z_r = X W_r, Y = all-gather of s(Z_r) ----------------------------------------------
+// --- Forward: Z_r = X W_r, Y = all-gather of s(Z_r) ---------------------------------------------
 
 std::vector<GatherChain::Cache> GatherChain::forward(const Tensor& input) {
   std::vector<Cache> caches;
@@ -109,7 +109,7 @@ double GatherChain::loss() {
   return squared_error_forward(forward(x_).back().y, t_) / static_cast<double>(t_.size());
 }
 
-// --- Backward: the same, from the last layer to the first ----------------------------------------
+// --- Backward: the same, from the last layer to the first ---------------------------------------
 
 void GatherChain::compute_gradients() {
   for (Parameter& weight : weights_) weight.grad.set_zero();
@@ -186,8 +186,7 @@ Tensor GatherChain::sum(const Tensor& partial_dx) {
   return own_dx;
 }
 
-// --- What the mistakes above need, and nobody else
-// ------------------------------------------------
+// --- What the mistakes above need, and nobody else ----------------------------------------------
 
 Tensor GatherChain::gathered(const Tensor& own_columns) {
   Tensor all(own_columns.rows(), width);
@@ -203,8 +202,7 @@ Tensor GatherChain::whole_weight_gradient(const Cache& cache, const Tensor& own_
   return whole;
 }
 
-// --- For the checks
-// -------------------------------------------------------------------------------
+// --- For the checks -----------------------------------------------------------------------------
 
 std::vector<Parameter*> GatherChain::parameters() {
   std::vector<Parameter*> all;

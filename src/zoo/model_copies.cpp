@@ -61,7 +61,7 @@ void ModelCopies::compute_gradients() {
     ReduceFromRanks::forward(*group_, parameter->grad);  // right: of all rows
 }
 
-// --- For the checks ------------------------------------------------------------------------------
+// --- For the checks -----------------------------------------------------------------------------
 
 std::vector<Parameter*> ModelCopies::parameters() {
   return {model_.parameters().begin(), model_.parameters().end()};

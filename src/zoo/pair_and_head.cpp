@@ -75,8 +75,7 @@ PairAndHead::PairAndHead(ProcessGroup& group, Mistake mistake)
       x_(sample_data(rows, inputs, seed, "data")),
       t_(one_hot(own_classes())) {}
 
-// --- Forward
-// --------------------------------------------------------------------------------------
+// --- Forward ------------------------------------------------------------------------------------
 
 PairAndHead::Cache PairAndHead::forward() {
   Cache cache{.hidden = Tensor(rows, own_hidden().size()),
@@ -106,8 +105,7 @@ void PairAndHead::sum_over_ranks(Tensor& z, Tensor& y) {
   }
 }
 
-// --- The loss: classes stay cut, four numbers a row travel
-// ----------------------------------------
+// --- The loss: classes stay cut, four numbers a row travel --------------------------------------
 
 // V in q = (1 - e) t + e / V
 Index PairAndHead::smoothed_classes() const {
@@ -138,7 +136,7 @@ double PairAndHead::loss() {
   return cross_entropy(cache);
 }
 
-// --- Backward ------------------------------------------------------------------------------------
+// --- Backward -----------------------------------------------------------------------------------
 
 void PairAndHead::compute_gradients() {
   for (Parameter* parameter : parameters()) parameter->grad.set_zero();
@@ -168,8 +166,7 @@ void PairAndHead::sum_input_gradient(Tensor& dy) {
   CopyToRanks::backward(*group_, dy);     // right
 }
 
-// --- The norm of all gradients, and clipping by it
-// ------------------------------------------------
+// --- The norm of all gradients, and clipping by it ----------------------------------------------
 
 std::optional<double> PairAndHead::gradient_norm() {
   double squares = 0;
@@ -186,7 +183,7 @@ double PairAndHead::update_scale() {
   return std::min(1.0, clip / (*gradient_norm() + 1e-6));
 }
 
-// --- For the checks ------------------------------------------------------------------------------
+// --- For the checks -----------------------------------------------------------------------------
 
 std::vector<Parameter*> PairAndHead::parameters() {
   return {&w1_, &b1_, &w2_, &b2_, &w3_, &b3_};

@@ -31,6 +31,19 @@ bool Exhibit::caught() const {
                      [](const CheckLine& line) { return !line.holds(); });
 }
 
+void Verdict::add(const Mutant& mutant, const Exhibit& shown, int ranks) {
+  if (ranks == 1 && !mutant.shows_on_one_rank) {
+    ++on_several;
+    return;
+  }
+  ++to_catch;
+  if (shown.caught()) ++caught;
+}
+
+void Verdict::add_right_code(const Exhibit& shown) {
+  if (shown.caught()) right_code_holds = false;
+}
+
 Exhibit exhibit(ProcessGroup& group, NetworkKind network, Mistake mistake, std::int64_t steps) {
   collectively(group, [&] { GatherChain::check_ranks(group.size()); });
   const auto make = [&](ProcessGroup& ranks) { return make_network(ranks, network, mistake); };

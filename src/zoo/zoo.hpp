@@ -26,11 +26,11 @@ inline constexpr NetworkKind all_networks[] = {
 /// A mistake with a name. Sentences are for people and end without a full stop.
 struct Mutant {
   Mistake mistake;
-  std::string_view name;  // as `colonnade zoo` takes it
+  const char* name;  // as `colonnade zoo` takes it
   NetworkKind network;
-  std::string_view right;   // what the formula is
-  std::string_view wrong;   // and what was computed
-  std::string_view unseen;  // why nobody saw it
+  const char* right;   // what the formula is
+  const char* wrong;   // and what was computed
+  const char* unseen;  // why nobody saw it
   bool shows_on_one_rank;
 };
 
@@ -41,7 +41,7 @@ std::span<const Mutant> catalogue();
 const Mutant* find_mutant(std::string_view name);
 
 /// `gather_chain`: its mistakes stand in src/zoo/gather_chain.cpp.
-std::string_view to_string(NetworkKind network);
+const char* to_string(NetworkKind network);
 
 /// What became of a network with a mistake in it, or none.
 struct Exhibit {
@@ -51,6 +51,19 @@ struct Exhibit {
   bool loss_falls() const { return losses.back() < losses.front(); }
   /// A check that doesn't hold.
   bool caught() const;
+};
+
+/// What a run of several mistakes has found.
+struct Verdict {
+  int to_catch = 0;  // mistakes that show on this number of ranks
+  int caught = 0;
+  int on_several = 0;  // mistakes that show on several ranks, on one
+  bool right_code_holds = true;
+
+  void add(const Mutant& mutant, const Exhibit& shown, int ranks);
+  void add_right_code(const Exhibit& shown);
+  /// Every mistake is caught, and the right code is not.
+  bool holds() const { return caught == to_catch && right_code_holds; }
 };
 
 /// Trains the network with the mistake in it for `steps` steps and holds it to every check. Throws,

@@ -16,7 +16,7 @@ std::string block_of(double value, CurveScale scale) {
   if (value <= 0) return " ";
   const double span = std::log(scale.high / scale.low);
   const double height = span > 0 ? std::log(value / scale.low) / span : 0;
-  const auto level = static_cast<std::size_t>(std::clamp(height, 0.0, 1.0) * 7 + 0.5);
+  const auto level = static_cast<std::size_t>(std::lround(std::clamp(height, 0.0, 1.0) * 7));
   return blocks[level];
 }
 

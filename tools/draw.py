@@ -109,6 +109,10 @@ class Drawing:
             f'<path d="{path}" stroke="{colour}" stroke-width="{width}" fill="none"{dashes}/>'
         )
 
+    def dot(self, x, y, colour=INK):
+        """A point of a curve."""
+        self.parts.append(f'<circle cx="{x:g}" cy="{y:g}" r="4.5" fill="{colour}"/>')
+
     def legend(self, x, y, entries):
         """Swatches in a row, each with its words: [(rank, words), ...] or (rank, words, "partial")."""
         for rank, words, *state in entries:

@@ -82,10 +82,8 @@ def only_line_with(lines, marker, path):
     """The index of the one line that contains the marker."""
     found = [i for i, line in enumerate(lines) if marker in line]
     if len(found) != 1:
-        times = "not" if not found else f"{len(found)} times, in lines " + ", ".join(
-            str(i + 1) for i in found
-        )
-        raise Problem(f"{path}: '{marker}' is found {times}; wanted once")
+        where = ", in lines " + ", ".join(str(i + 1) for i in found) if found else ""
+        raise Problem(f"{path}: '{marker}' is there {len(found)} times{where}; wanted once")
     return found[0]
 
 

@@ -77,9 +77,11 @@ bool compare(ProcessGroup& group) {
         narrow, wide, narrow, static_cast<double>(gathering.bytes) / unit,
         static_cast<double>(pair.bytes) / unit);
   const Range own = Sharding(narrow, group.size(), "x").range(group.rank());
-  const bool same_y = distance(pair.y, gathering.y) < 1e-12;
-  const bool same_dx = distance(std::as_const(pair.dx).columns(own), gathering.dx) < 1e-12;
-  return check(group, "both compute the same Y", same_y) & check(group, "and the same dX", same_dx);
+  const double dx_differs = distance(std::as_const(pair.dx).columns(own), gathering.dx);
+  const bool same_y =
+      check(group, "both compute the same Y", distance(pair.y, gathering.y) < 1e-12);
+  const bool same_dx = check(group, "and the same dX", dx_differs < 1e-12);
+  return same_y && same_dx;
 }
 
 }  // namespace

@@ -73,9 +73,10 @@ bool small_example(ProcessGroup& group) {
       std::printf("row %zu: m = %.0f and s = %.3f, on both\n", i, f.largest[i], f.sums[i]);
   const Tensor want = numerical_gradient(group, l, [&] { return forward(group, l, t).loss; });
   const double error = largest_error(group, gradient_error(dl, want).relative);
-  const bool right = std::abs(f.loss - definition()) < 1e-12;
-  return check(group, "the loss is that of the definition", right) &
-         check(group, "dl is the gradient, to 1e-6", error <= gradient_tolerance);
+  const bool loss_is_right =
+      check(group, "the loss is that of the definition", std::abs(f.loss - definition()) < 1e-12);
+  const bool dl_is_right = check(group, "dl is the gradient, to 1e-6", error <= gradient_tolerance);
+  return loss_is_right && dl_is_right;
 }
 
 // What a rank sends for the loss of many classes, forward and backward, by the library's Loss.

@@ -144,6 +144,14 @@ Configuration describe(const DemoOptions& options) {
   return all;
 }
 
+Configuration describe(const ZooOptions& options) {
+  Configuration all;
+  for (const std::string& name : options.names) add(all, "name", name);
+  add(all, "list", options.list);
+  add(all, "steps", options.steps);
+  return all;
+}
+
 namespace {
 
 std::string_view name_of(Command command) {
@@ -158,6 +166,8 @@ std::string_view name_of(Command command) {
       return "check";
     case Command::demo:
       return "demo";
+    case Command::zoo:
+      return "zoo";
     case Command::inspect:
       return "inspect";
     case Command::info:
@@ -199,6 +209,8 @@ Configuration options_of(const CommandLine& line) {
       return describe(line.check);
     case Command::demo:
       return describe(line.demo);
+    case Command::zoo:
+      return describe(line.zoo);
     default:
       return {};
   }

@@ -89,11 +89,17 @@ struct BenchOptions {
   std::vector<std::string> arguments;  // of the command line, for the record
 };
 
+struct ZooOptions {
+  std::vector<std::string> names;  // of the mistakes that are run; none: all
+  bool list = false;               // names alone
+  std::int64_t steps = 60;         // of training
+};
+
 struct InspectOptions {
   std::string file;
 };
 
-enum class Command { print, train_mlp, bench_mlp, check, demo, inspect, info };
+enum class Command { print, train_mlp, bench_mlp, check, demo, zoo, inspect, info };
 
 struct CommandLine {
   Command command = Command::print;
@@ -102,6 +108,7 @@ struct CommandLine {
   BenchOptions bench;
   CheckOptions check;
   DemoOptions demo;
+  ZooOptions zoo;
   InspectOptions inspect;
   DeviceOptions device;
   double watchdog = 0;  // seconds that a rank may wait; 0: forever

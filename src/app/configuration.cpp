@@ -144,14 +144,6 @@ Configuration describe(const DemoOptions& options) {
   return all;
 }
 
-Configuration describe(const ZooOptions& options) {
-  Configuration all;
-  for (const std::string& name : options.names) add(all, "name", name);
-  add(all, "list", options.list);
-  add(all, "steps", options.steps);
-  return all;
-}
-
 namespace {
 
 std::string_view name_of(Command command) {
@@ -196,6 +188,14 @@ Configuration describe_course(const TrainOptions& options) {
   return all;
 }
 
+Configuration describe_course(const ZooOptions& options) {
+  Configuration all;
+  for (const std::string& name : options.names) add(all, "mistakes", name);
+  add(all, "list", options.list);
+  add(all, "steps", options.steps);
+  return all;
+}
+
 Configuration options_of(const CommandLine& line) {
   switch (line.command) {
     case Command::train_mlp: {
@@ -210,7 +210,7 @@ Configuration options_of(const CommandLine& line) {
     case Command::demo:
       return describe(line.demo);
     case Command::zoo:
-      return describe(line.zoo);
+      return describe_course(line.zoo);
     default:
       return {};
   }

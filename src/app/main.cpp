@@ -113,8 +113,7 @@ std::optional<app::CommandLine> line_with_ranks(const Arguments& arguments) {
   if (started_by_mpiexec != nullptr && std::string(started_by_mpiexec) != "1") return std::nullopt;
   try {
     app::CommandLine line = app::parse_command_line(arguments);
-    // Most mistakes of the zoo show on several ranks only.
-    if (line.command == app::Command::zoo && line.ranks == 0) line.ranks = 2;
+    if (line.command == app::Command::zoo && line.ranks == 0) line.ranks = app::zoo_ranks;
     if (line.ranks > 0) return line;
   } catch (const std::exception&) {
   }

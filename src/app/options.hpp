@@ -89,6 +89,9 @@ struct BenchOptions {
   std::vector<std::string> arguments;  // of the command line, for the record
 };
 
+/// Where nobody says how many: most mistakes of the zoo show on several ranks only.
+inline constexpr int zoo_ranks = 2;
+
 struct ZooOptions {
   std::vector<std::string> names;  // of the mistakes that are run; none: all
   bool list = false;               // names alone

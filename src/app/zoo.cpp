@@ -10,6 +10,7 @@
 
 #include "app/commands.hpp"
 #include "app/curve.hpp"
+#include "colonnade/render.hpp"
 
 namespace colonnade::app {
 
@@ -68,7 +69,7 @@ void print_caught(const Exhibit& shown) {
 /// What the mistakes are held against: the same networks without one.
 using Healthy = std::map<zoo::NetworkKind, Exhibit>;
 
-void print_mutant(const Mutant& mutant, const Exhibit& healthy, const Exhibit& shown) {
+void print_mutant(const Mutant& mutant, const Exhibit& healthy, const Exhibit& shown, int ranks) {
   const CurveScale scale = widened(widened({}, healthy.losses), shown.losses);
   std::printf("%s: mistake %d of docs/math.md, in src/zoo/%s.cpp\n", mutant.name, number_of(mutant),
               zoo::to_string(mutant.network));
@@ -79,8 +80,7 @@ void print_mutant(const Mutant& mutant, const Exhibit& healthy, const Exhibit& s
               shown.loss_falls() ? ", falls all the same" : ", does not fall");
   print_caught(shown);
   if (!shown.caught()) {
-    std::printf("  caught  %s\n",
-                mutant.shows_on_one_rank ? "BY NOTHING" : "by nothing on one rank");
+    std::printf("  caught  %s\n", mutant.shows_on(ranks) ? "BY NOTHING" : "by nothing on one rank");
   }
   std::printf("\n");
 }
@@ -125,6 +125,10 @@ int run_zoo(ProcessGroup& world, const ZooOptions& options) {
     return 0;
   }
 
+  if (speaks) {
+    std::printf("losses of %s steps, on a logarithmic scale that right and wrong share\n\n",
+                render_count(options.steps).c_str());
+  }
   Healthy healthy;
   std::vector<Exhibit> shown;
   zoo::Verdict verdict;
@@ -136,7 +140,7 @@ int run_zoo(ProcessGroup& world, const ZooOptions& options) {
     }
     shown.push_back(zoo::exhibit(world, network, mutant->mistake, options.steps));
     verdict.add(*mutant, shown.back(), world.size());
-    if (speaks) print_mutant(*mutant, healthy[network], shown.back());
+    if (speaks) print_mutant(*mutant, healthy[network], shown.back(), world.size());
   }
 
   if (speaks) {

@@ -32,7 +32,7 @@ bool Exhibit::caught() const {
 }
 
 void Verdict::add(const Mutant& mutant, const Exhibit& shown, int ranks) {
-  if (ranks == 1 && !mutant.shows_on_one_rank) {
+  if (!mutant.shows_on(ranks)) {
     ++on_several;
     return;
   }

@@ -32,6 +32,8 @@ struct Mutant {
   const char* wrong;   // and what was computed
   const char* unseen;  // why nobody saw it
   bool shows_on_one_rank;
+
+  bool shows_on(int ranks) const { return ranks > 1 || shows_on_one_rank; }
 };
 
 /// All of them, in the order of docs/math.md, which counts them from 1.

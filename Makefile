@@ -32,7 +32,7 @@ TEST_SCRIPTS = tests/test_*.sh
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all deps deps-peers deps-cluster data train demo test chaos cluster-test fuzz fuzz-keep bench bench-peers plots format lint help install clean FORCE
+.PHONY: all deps deps-peers deps-cluster data train demo test chaos cluster-test fuzz fuzz-keep bench bench-peers plots walkthrough docs-check docs-update format lint help install clean FORCE
 .DEFAULT_GOAL := all
 # All cores, unless the command line has a -j of its own, which wins, or another make shares them out.
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
@@ -66,6 +66,7 @@ $(config): FORCE
 	@tools/probe.sh $@ "$(CXX)" $(BLAS) $(if $(filter deps test run-fuzzers,$(goals)),install,report)
 include $(config)
 include tools/compile.mk
+include tools/walkthrough.mk
 endif
 
 all: ## build the program; what make does without a target
@@ -128,7 +129,17 @@ plots: build/colonnade ## measure steps of many sizes and draw docs/*.svg (pytho
 	@MPIEXEC='$(MPIEXEC)' tools/plots.sh build/plots $(PLOT_SECONDS)
 	@python3 tools/plots.py build/plots docs
 
-cxx_files = $(wildcard include/*/*.hpp $(addsuffix /*.[ch]pp,src src/* tests fuzz bench bench/peers))
+walkthrough: $(walkthrough_chapters) ## build and run every chapter of docs/walkthrough; chapter-05: that one
+	@$(walkthrough_py) run
+
+docs-check: $(walkthrough_programs) ## check that code, output and drawings in docs/walkthrough are up to date
+	@$(walkthrough_py) check
+
+docs-update: $(walkthrough_programs) ## bring them up to date (python3)
+	@$(walkthrough_py) update
+
+cxx_files = $(wildcard include/*/*.hpp $(addsuffix /*.[ch]pp,src src/* tests fuzz bench bench/peers \
+  docs/walkthrough docs/walkthrough/*))
 shell_files = $(wildcard tools/*.sh tests/*.sh bench/*.sh) .ci/run
 
 format: ## bring all code into the project's format

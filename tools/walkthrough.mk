@@ -12,12 +12,14 @@ walkthrough_flags := $(subst -O3,-O0,$(subst -g1,-g0,$(flags))) $(public_defines
 define walkthrough_compile
 	$(call say,CXX  double  $<)
 	@mkdir -p $(@D)
-	$(Q)$(CXX) $(walkthrough_flags) -Idocs/walkthrough -MMD -MP -c $< -o $@
+	$(Q)$(CXX) $(walkthrough_flags) $(told) -Idocs/walkthrough -MMD -MP -c $< -o $@
 endef
 
 $(dir_double)/obj/docs/%.o: docs/%.cpp $(dir_double)/command tools/walkthrough.mk
 	$(walkthrough_compile)
 
+# What is broken may leave something unused: no reason to say so.
+$(dir_double)/obj/docs/%/broken.o: private told := -w
 $(dir_double)/obj/docs/%/broken.o: $(dir_double)/obj/docs/%/broken.cpp $(dir_double)/command tools/walkthrough.mk
 	$(walkthrough_compile)
 

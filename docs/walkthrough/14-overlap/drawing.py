@@ -3,7 +3,7 @@
 from draw import Drawing
 
 d = Drawing(330, "In one part computing and messages take turns; in two parts they go on beside one another")
-UNIT = 62
+UNIT = 72
 FIRST, SECOND, WHOLE = "#3b6fb6", "#d9822b", "#c9ced6"
 
 
@@ -25,7 +25,7 @@ halves = [(i / 2, 0.5, f"{i // 2}{'ab'[i % 2]}", (FIRST, SECOND)[i % 2]) for i i
 bars(184, "compute", halves)
 bars(226, "message", [(begin + 0.5, length, words, colour) for begin, length, words, colour in halves])
 
-d.text(112, 296, "a: the first half of the rows, b: the second. While a travels, b is computed; p = m = 1 here.", size=13)
+d.text(112, 296, "a: the first half of the rows, b: the second. While a travels, b is computed. p = m = 1.", size=13)
 d.arrow(112, 312, 696, 312)
 d.text(60, 316, "time", size=13)
 print(d)

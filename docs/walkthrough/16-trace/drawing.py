@@ -6,12 +6,9 @@ d = Drawing(300, "Rank 1 is late; ranks 0 and 2 wait for it in the collective")
 GREY = "#c9ced6"
 
 
-def bar(rank, begin, end, words, fill, hatched=False):
+def bar(rank, begin, end, words, fill="none", dashed=False):
     y = 40 + 66 * rank
-    if hatched:
-        d.matrix(begin, y, 1, [((end - begin) / 34, rank, "partial")], cell=34)
-    else:
-        d.box(begin, y, end - begin, 34, fill=fill, radius=3)
+    d.box(begin, y, end - begin, 34, fill=fill, dashed=dashed, radius=3)
     if words:
         d.text((begin + end) / 2, y + 22, words, "middle", 13)
 
@@ -23,9 +20,9 @@ for rank in range(3):
     bar(rank, 96, fetched, "batch" if late else "", GREY)
     bar(rank, fetched, fetched + 62, "product", GREY)
     if not late:
-        bar(rank, fetched + 62, 532, "wait for rank 1", "", hatched=True)
-    bar(rank, 532, 596, "all-gather", "#ffffff")
-    bar(rank, 596, 660, "product", GREY)
+        bar(rank, fetched + 62, 532, "wait for rank 1", dashed=True)
+    bar(rank, 532, 612, "all-gather", "#3b6fb655")
+    bar(rank, 612, 676, "product", GREY)
 
 d.line([(532, 26), (532, 222)], "#24292f", 1.5, dashed=True)
 d.text(532, 18, "the last rank enters", "middle", 13)

@@ -342,6 +342,7 @@ def run_chapters(chapters):
         if code != 0:
             failed += 1
             print(f"{errors}{chapter.folder.name} failed with status {code}\n", file=sys.stderr)
+    print(f"{len(chapters)} chapters, {failed} failed")
     return failed
 
 

@@ -11,7 +11,7 @@ using namespace colonnade;
 
 namespace {
 
-constexpr Index batch = 2, in = 3, out = 5;
+constexpr Index in = 3, out = 5;
 
 // The same weights on any number of ranks: every element is looked up by its place in the whole.
 ColumnParallelLinear make_layer(ProcessGroup& group) {

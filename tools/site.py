@@ -30,7 +30,9 @@ class Site:
         self.markdown = {path.relative_to(ROOT).as_posix() for path in markdown} - {"docs/site/index.md"}
 
     def lay_out(self):
-        self.write("index.md", (ROOT / "docs/site/index.md").read_text())
+        index = (ROOT / "docs/site/index.md").read_text()
+        others = [name for name in sorted(self.markdown) if name.count("/") == 1 and f"<{name[:-3]}>" not in index]
+        self.write("index.md", index.replace("OTHER DOCUMENTS\n", "".join(f"{name[:-3]}\n" for name in others)))
         for name in sorted(self.markdown):
             self.write(name, self.with_links(name, (ROOT / name).read_text()))
         for drawing in sorted((ROOT / "docs").rglob("*.svg")):
@@ -153,6 +155,24 @@ def run(command, what, **options):
         sys.exit(f"{what} failed:\n{done.stdout.replace(str(ROOT) + '/', '')}")
 
 
+def mend_theme(site):
+    """Debian packs Furo's styles and scripts in pieces that only a web server can put together, and has left out
+    the dark colours for systems that are dark. Nothing happens where Furo came whole, as from elsewhere."""
+    style, script = site / "_static/styles/furo.css", site / "_static/scripts/furo.js"
+    text = style.read_text()
+    elsewhere = "@import url(/javascript/normalize.css/normalize.css)"
+    if elsewhere in text:
+        shutil.copy("/usr/share/javascript/normalize.css/normalize.css", style.parent)
+        text = text.replace(elsewhere, "@import url(normalize.css)")
+    dark = re.search(r'body\[data-theme="dark"\] {(.*?)}', text, re.S)
+    if dark and "prefers-color-scheme" not in text:
+        text += f'@media (prefers-color-scheme: dark) {{ body:not([data-theme="light"]) {{{dark[1]}}} }}\n'
+    style.write_text(text)
+    first, _, rest = script.read_text().partition("\n")
+    if first == 'import Gumshoe from "./gumshoe-patched.js";':
+        script.write_text((script.parent / "gumshoe-patched.js").read_text() + rest)
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
@@ -167,6 +187,7 @@ def main():
     shutil.copy(ROOT / "docs/site/conf.py", work / "pages/conf.py")
     run(["sphinx-build", "-q", "-W", "--keep-going", "-j", "auto", "-d", str(work / "doctrees"), "-b", "html",
          str(work / "pages"), str(site)], "sphinx-build")
+    mend_theme(site)
     run([sys.executable, "tools/check_links.py", str(site)], "checking links")
     print(f"{site.relative_to(Path.cwd()) if site.is_relative_to(Path.cwd()) else site}/index.html")
 

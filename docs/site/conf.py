@@ -13,6 +13,7 @@ suppress_warnings = ["myst.header"]  # README's first section stands two levels 
 breathe_projects = {"colonnade": "../doxygen/xml"}
 breathe_default_project = "colonnade"
 breathe_default_members = ("members", "undoc-members")
+breathe_show_include = False
 breathe_domain_by_extension = {"hpp": "cpp"}
 
 primary_domain = "cpp"

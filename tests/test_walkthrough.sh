@@ -63,6 +63,7 @@ END
 <!-- code: src/twice.cpp: int twice( -->
 
 <!-- code: src/twice.cpp: int a = 1 -->
+Text of the page.
 
 <!-- code: src/twice.cpp: struct Pair (lines 2) -->
 
@@ -122,7 +123,8 @@ block "code: src.twice.cpp: int twice" >"$scratch/code"
 passes "a definition begins with its comment" grep -q "^// Twice what" "$scratch/code"
 passes "and ends with its last brace" test "$(tail -n 3 "$scratch/code" | head -n 1)" = "}"
 passes "a statement is one line" test "$(block 'code: src.twice.cpp: int a')" = \
-  "$(printf '```cpp\nint a = 1;  // one\n```')"
+  "$(printf '```cpp\nint a = 1;  // one\n```\nText of the page.')"
+passes "text below a directive stays" grep -q "^Text of the page.$" "$page"
 passes "so many lines" test "$(block 'code: src.twice.cpp: struct')" = \
   "$(printf '```cpp\nstruct Pair {\n  int a = 1;  // one\n```')"
 passes "as far as a text" test "$(block 'code: src.twice.cpp: if' | tail -n 3 | head -n 1)" = "} else {"
@@ -130,7 +132,7 @@ passes "arguments reach the program" grep -q "^twice is 4$" "$page"
 passes "a break shows the line" grep -q "^+return twice(1);$" "$page"
 passes "and what it changes" grep -q "^+twice is wrong$" "$page"
 passes "a test's command" grep -qF "'twice is double\\, always'" "$page"
-passes "a test of several ranks, its name in two parts" grep -q -e "--threads --test-case='all ranks double'" "$page"
+passes "a test of several ranks, its name in two parts" grep -q -e "--threads --test-case='all ranks double\*'" "$page"
 passes "the contents" grep -qF "1. [Doubling](01-doubling/README.md)" "$book/README.md"
 prints "the broken program" "return twice\(1\);" "${tool[@]}" break 01
 

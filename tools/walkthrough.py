@@ -207,6 +207,7 @@ def test_block(root, chapter, request):
     start += " --threads" if several and not on_processes else ""
     start += " --fitting" if not several else ""
     pattern = test.replace("\\", "\\\\").replace(",", "\\,").replace("'", "'\\''")
+    pattern += "*" if several else ""  # the harness adds the counts of ranks to the name
     return ["```sh", f"make {tests}", f"{start} --test-case='{pattern}'", "```"]
 
 
@@ -230,13 +231,15 @@ def contents_block(chapters):
     return [entry(chapter) for chapter in chapters]
 
 
-def end_of_block(lines, start):
-    """Where the block that a directive wrote ends, if lines[start] begins one: the index after it."""
-    if start >= len(lines) or not lines[start] or lines[start].startswith(("#", "<", "- ")):
+def end_of_block(lines, start, kind):
+    """Where the block that a directive wrote before ends, if lines[start] begins one: the index after it."""
+    if start >= len(lines):
         return start
-    if lines[start].startswith("```"):
-        return next((i + 1 for i in range(start + 1, len(lines)) if lines[i] == "```"), len(lines))
-    return next((i for i in range(start, len(lines)) if not lines[i]), len(lines))
+    if kind in ("neighbours", "contents"):  # a paragraph
+        return next((i for i in range(start, len(lines)) if not lines[i]), len(lines))
+    if not lines[start].startswith("```"):
+        return start
+    return next((i + 1 for i in range(start + 1, len(lines)) if lines[i] == "```"), len(lines))
 
 
 def rewritten(root, chapters, chapter, page):
@@ -250,7 +253,7 @@ def rewritten(root, chapters, chapter, page):
         i += 1
         if not match:
             continue
-        end = end_of_block(lines, i)
+        end = end_of_block(lines, i, match[1])
         try:
             if match[1] == "contents":
                 result += contents_block(chapters)

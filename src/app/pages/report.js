@@ -1,7 +1,6 @@
 // Draws the page from the numbers in it. Names come from files and are set as text, never as HTML.
 "use strict";
-const runs = JSON.parse(document.getElementById("data").textContent).runs;
-const version = JSON.parse(document.getElementById("data").textContent).version;
+const { runs, version } = JSON.parse(document.getElementById("data").textContent);
 const shown = runs.map(() => true);
 const main = document.getElementById("main");
 
@@ -20,7 +19,7 @@ const css = name => getComputedStyle(document.documentElement).getPropertyValue(
 const plural = (count, one) => `${count.toLocaleString("en")} ${one}${count === 1 ? "" : "s"}`;
 const sum = numbers => numbers.reduce((total, number) => total + number, 0);
 const digits = (value, count = 4) => value == null ? "–" :
-  value === 0 ? "0" : Math.abs(value) >= 1e-3 && Math.abs(value) < 1e6 ? String(+value.toPrecision(count)) :
+  value === 0 ? "0" : Math.abs(value) >= 1e-4 && Math.abs(value) < 1e6 ? String(+value.toPrecision(count)) :
   value.toExponential(count - 2);
 const percent = (value, decimals = 1) => value == null ? "–" : (100 * value).toFixed(decimals) + "%";
 const compact = value => value == null ? "–" :
@@ -74,7 +73,8 @@ class Chart {
     if (hint) this.place.note(hint);
     noteMissing(this.place, runs.filter(run => !has(run)), "");
     charts.push(this);
-    new ResizeObserver(() => this.resize()).observe(this.box);
+    // A frame later, for drawing changes the box's height, of which the observer would hear at once.
+    new ResizeObserver(() => requestAnimationFrame(() => this.resize())).observe(this.box);
   }
 
   addToggle() {
@@ -104,7 +104,7 @@ class Chart {
       scales: { x: { time: false }, y: { distr: this.logarithmic ? 3 : 1, range: this.range() } },
       cursor: { sync: { key: this.x, setSeries: false }, points: { size: 7 } },
       axes: [
-        { ...axis, incrs: wholeSteps, space: 60, values: (_, values) => values.map(compact) },
+        { ...axis, incrs: wholeSteps, space: 60, size: 30, values: (_, values) => values.map(compact) },
         { ...axis, size: 58, values: (_, values) => values.map(y => y == null ? "" : this.axisFormat(y)) },
       ],
       series: [
@@ -138,6 +138,19 @@ class Chart {
 }
 
 const ofSteps = name => run => [run.points.step, run.points[name]];
+
+/** Times scatter from step to step: the means of `together` points are drawn. */
+function meansOfSteps(name, together) {
+  return run => {
+    const steps = [], means = [];
+    for (let begin = 0; begin < run.points.step.length; begin += together) {
+      const values = run.points[name].slice(begin, begin + together).filter(value => value != null);
+      steps.push(run.points.step[Math.min(begin + together, run.points.step.length) - 1]);
+      means.push(values.length > 0 ? sum(values) / values.length : null);
+    }
+    return [steps, means];
+  };
+}
 function ofEpochs(name) {
   return run => {
     const epochs = run.epochs.filter(epoch => epoch[name] != null);
@@ -147,6 +160,9 @@ function ofEpochs(name) {
 
 function addCharts() {
   const together = Math.max(...runs.map(run => run.points.together));
+  const timesTogether = Math.ceil(Math.max(...runs.map(run => run.points.step.length)) / 100);
+  const meant = timesTogether * together;
+  const ofTimes = meant > 1 ? `Each point is the mean of ${meant} steps.` : "";
   new Chart("Training loss", {
     pointsOf: ofSteps("loss"), x: "step", format: digits, axisFormat: y => digits(y, 3), logarithmic: true,
     wide: true,
@@ -157,12 +173,13 @@ function addCharts() {
     axisFormat: y => digits(y, 3), whole: true });
   new Chart("Test accuracy", { pointsOf: ofEpochs("test_accuracy"), x: "epoch", format: y => percent(y, 2),
     axisFormat: y => percent(y), whole: true });
-  new Chart("Learning rate", { pointsOf: ofSteps("lr"), x: "step", format: digits, axisFormat: y => digits(y, 2),
-    from: 0 });
-  new Chart("Samples per second", { pointsOf: ofSteps("samples_per_s"), x: "step", format: compact, from: 0 });
-  new Chart("Exposed communication", { pointsOf: ofSteps("exposed"), x: "step", format: y => percent(y), from: 0,
-    axisFormat: y => percent(y, 0),
-    hint: "Share of a step that the first rank spends in messages, waiting included, and doesn't compute." });
+  new Chart("Learning rate", { pointsOf: ofSteps("lr"), x: "step", format: digits,
+    axisFormat: y => digits(y, 2), from: 0 });
+  new Chart("Samples per second", { pointsOf: meansOfSteps("samples_per_s", timesTogether), x: "step",
+    format: compact, from: 0, hint: ofTimes });
+  new Chart("Exposed communication", { pointsOf: meansOfSteps("exposed", timesTogether), x: "step",
+    format: y => percent(y), axisFormat: y => percent(y, 0), from: 0,
+    hint: `Share of its time that the first rank spends in messages, waiting included. ${ofTimes}` });
 }
 
 // --- Bars ---------------------------------------------------------------------------------------
@@ -199,14 +216,6 @@ function phaseBar(name, sums, longest) {
     element("span", { textContent: milliseconds(total) }));
 }
 
-function phaseTable(rows) {
-  const head = element("tr", {}, element("th"), ...phaseGroups.map(([, label]) => element("th", { textContent: label })));
-  const body = rows.map(([name, sums]) => element("tr", {}, element("th", { textContent: name }),
-    ...phaseGroups.map(([key]) => element("td", { textContent: milliseconds(sums[key]) }))));
-  return element("div", { className: "scroll" },
-    element("table", {}, element("thead", {}, head), element("tbody", {}, ...body)));
-}
-
 function addPhases() {
   const place = section("Time of a step", true);
   const has = runs.filter(run => run.ranks && run.ranks.phases.length > 0);
@@ -225,7 +234,8 @@ function addPhases() {
     const ranks = has.flatMap(run => run.ranks.seconds.map((seconds, rank) =>
       [`${run.name}, rank ${rank}`, secondsByGroup(run.ranks.phases, seconds)]));
     place.made.append(element("details", {}, element("summary", { textContent: "Each rank, in numbers" }),
-      phaseTable(ranks)));
+      table(["", ...phaseGroups.map(([, label]) => label)],
+        ranks.map(([name, sums]) => [name, ...phaseGroups.map(([key]) => milliseconds(sums[key]))]))));
     place.note("Of a typical step, the mean over the ranks.");
   }
   noteMissing(place, runs.filter(run => !has.includes(run)), why);
@@ -289,10 +299,10 @@ function addMemory() {
 
 // --- Tables -------------------------------------------------------------------------------------
 
-/** rows: [name, a text for each run]. */
-function table(rows, mark) {
-  const head = element("tr", {}, element("th"), ...runs.map(run => element("th", { textContent: run.name })));
-  const body = rows.map(([name, values]) => element("tr", { className: mark ? "differs" : "" },
+/** rows: the first cell of each names it. */
+function table(heads, rows, className = "") {
+  const head = element("tr", {}, ...heads.map(text => element("th", { textContent: text })));
+  const body = rows.map(([name, ...values]) => element("tr", { className },
     element("th", { textContent: name }), ...values.map(value => element("td", { textContent: value }))));
   return element("div", { className: "scroll" },
     element("table", {}, element("thead", {}, head), element("tbody", {}, ...body)));
@@ -303,7 +313,7 @@ const last = list => list[list.length - 1];
 function addResults() {
   const losses = run => run.points.loss.filter(loss => loss != null);
   const accuracies = run => run.epochs.map(epoch => epoch.test_accuracy).filter(value => value != null);
-  const rows = [
+  const columns = [
     ["last training loss", run => digits(last(losses(run)))],
     ["last test accuracy", run => percent(last(accuracies(run)), 2)],
     ["best test accuracy", run => accuracies(run).length ? percent(Math.max(...accuracies(run)), 2) : "–"],
@@ -314,29 +324,34 @@ function addResults() {
     ["exposed communication", run => run.totals.seconds ?
       percent(run.totals.communication_seconds / run.totals.seconds) : "–"],
     ["went on after step", run => run.starts.slice(1).map(start => start.after_step).join(", ")],
-  ].map(([name, valueOf]) => [name, runs.map(valueOf)]);
-  const optional = ["skipped steps", "went on after step"];
-  const worth = ([name, values]) => !optional.includes(name) || values.some(value => value !== "0" && value !== "");
-  section("Results", true).made.append(table(rows.filter(worth)));
+  ].filter(([name, textOf]) => {
+    const optional = ["skipped steps", "went on after step"].includes(name);
+    return !optional || runs.some(run => !["0", ""].includes(textOf(run)));
+  });
+  section("Results", true).made.append(table(["", ...columns.map(([name]) => name)],
+    runs.map(run => [run.name, ...columns.map(([, textOf]) => textOf(run))])));
 }
 
 function addOptions() {
   const place = section("Options", true);
   const told = runs.map(run => {
     const start = last(run.starts);
-    return new Map(start ? [...start.facts, ...start.options.map(([name, value]) => ["--" + name, value])] : []);
+    if (!start) return new Map();
+    return new Map([...start.facts, ...start.options.map(([name, value]) => ["--" + name, value])]);
   });
   const names = [...new Set(told.flatMap(options => [...options.keys()]))];
-  const rows = names.map(name => [name, told.map(options => options.get(name) ?? "–")]);
+  const rows = names.map(name => [name, ...told.map(options => options.get(name) ?? "–")]);
+  const heads = ["", ...runs.map(run => run.name)];
   const known = told.filter(options => options.size > 0);
   // When runs began differs always, and tells nothing.
   const differs = ([name]) => name !== "started" && new Set(known.map(options => options.get(name))).size > 1;
   const unlike = rows.filter(differs), alike = rows.filter(row => !differs(row));
-  if (unlike.length > 0) place.made.append(table(unlike, known.length > 1));
+  if (unlike.length > 0) place.made.append(table(heads, unlike, "differs"));
   if (unlike.length === 0 && known.length > 1) place.note("All runs have the same.");
   if (alike.length > 0) {
     place.made.append(element("details", { open: known.length === 1 },
-      element("summary", { textContent: known.length > 1 ? "Those that are the same" : "All" }), table(alike)));
+      element("summary", { textContent: known.length > 1 ? "Those that are the same" : "All" }),
+      table(heads, alike, "same")));
   }
   noteMissing(place, runs.filter((_, i) => told[i].size === 0), "Older versions didn't log them.");
 }
@@ -361,10 +376,11 @@ function addLegend() {
 }
 
 addLegend();
-addCharts();
-addPhases();
-addMemory();
 addResults();
+addCharts();
+addMemory();
+addPhases();
 addOptions();
 document.getElementById("footer").textContent = `Made by colonnade ${version}.`;
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts.forEach(chart => chart.draw()));
+matchMedia("(prefers-color-scheme: dark)")
+  .addEventListener("change", () => charts.forEach(chart => chart.draw()));

@@ -7,27 +7,29 @@ addEventListener("unhandledrejection", event => problems.push("rejection: " + ev
 document.addEventListener("securitypolicyviolation", event => problems.push("refused: " + event.blockedURI));
 for (const kind of ["error", "warn"]) console[kind] = (...words) => problems.push(kind + ": " + words.join(" "));
 
-/** Whether a canvas has pixels of at least two colours, lines on the grid say. */
+/** Whether a canvas has pixels of the colour of a run. */
 function isDrawn(canvas) {
   if (canvas.width === 0 || canvas.height === 0) return false;
+  const style = getComputedStyle(document.documentElement);
+  const colours = new Set([0, 1, 2].map(run => parseInt(style.getPropertyValue(`--run${run}`).trim().slice(1), 16)));
   const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-  const colours = new Set();
   for (let i = 0; i < pixels.length; i += 4) {
-    if (pixels[i + 3] === 255) colours.add(pixels[i] << 16 | pixels[i + 1] << 8 | pixels[i + 2]);
+    if (colours.has(pixels[i] << 16 | pixels[i + 1] << 8 | pixels[i + 2]) && pixels[i + 3] === 255) return true;
   }
-  return colours.size >= 2;
+  return false;
 }
+const countDrawn = () => [...document.querySelectorAll("canvas")].filter(isDrawn).length;
 
 addEventListener("load", () => setTimeout(() => {
-  const canvases = [...document.querySelectorAll("canvas")];
+  const drawn = countDrawn();
   const texts = [...document.querySelectorAll("button, th")].map(node => node.textContent);
-  // The charts answer to the switches of the page.
+  // Another scale, and no run any more.
   for (const node of document.querySelectorAll("input, #legend button")) node.click();
   setTimeout(() => {
     parent.postMessage([
       ...problems,
-      `charts ${canvases.length}`,
-      `drawn ${canvases.filter(isDrawn).length}`,
+      `drawn ${drawn}`,
+      `drawn when hidden ${countDrawn()}`,
       `bars ${document.querySelectorAll(".bar").length}`,
       `loaded ${performance.getEntriesByType("resource").length}`,
       `wider ${document.documentElement.scrollWidth > innerWidth}`,

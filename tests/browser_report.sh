@@ -58,11 +58,11 @@ passes "a page of an old log" "$COLONNADE" report "$scratch/old.log" -o "$scratc
 # holds NAME: what is true of every page, in any colours and at any width.
 holds() {
   never "$1: no error" '^(error|warn|rejection|refused)'
-  says "$1: every chart" "charts 6"
-  says "$1: with lines in it" "drawn 6"
+  says "$1: every chart has lines" "drawn 6"
+  says "$1: until its runs are hidden" "drawn when hidden 0"
   says "$1: nothing from elsewhere" "loaded 0"
   says "$1: not wider than the window" "wider false"
-  says "$1: runs can be hidden" "pressed 0"
+  says "$1: as their switches say" "pressed 0"
   says "$1: no markup of a name" "injected 0"
 }
 for width in 1280 360; do

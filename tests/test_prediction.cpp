@@ -53,7 +53,7 @@ void set_outputs(Mlp& model, const std::vector<Scalar>& outputs) {
     std::fill(value.data(), value.data() + value.size(), Scalar{0});
   }
   Tensor& bias = model.parameters().back()->value;
-  const Index first = bias.cols() == classes ? 0 : model.output().y.begin;
+  const Index first = model.parameters().back()->owned_cols.begin;
   for (Index j = 0; j < bias.cols(); ++j) bias(0, j) = outputs[static_cast<std::size_t>(first + j)];
 }
 

@@ -8,7 +8,7 @@ echo '#include "app/pages.hpp"'
 echo 'namespace {'
 number=0
 for file in "$@"; do
-  echo "const char file_$number[] = {  // $file"
+  echo "const char file_${number}[] = {  // $file"
   od -An -v -to1 "$file" | sed 's/ \([0-7][0-7]*\)/'"'"'\\\1'"'"',/g'
   echo '};'
   number=$((number + 1))

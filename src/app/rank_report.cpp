@@ -3,33 +3,36 @@
 #include <algorithm>
 
 #include "colonnade/device.hpp"
-#include "colonnade/step_profile.hpp"
 
 namespace colonnade::app {
 
 namespace {
 
-/// Those that a step contains, in the order in which they are declared.
-std::vector<Activity> phases_of_a_step() {
-  std::vector<Activity> phases;
-  for (auto i = static_cast<int>(Activity::batch); i <= static_cast<int>(Activity::finish); ++i)
-    phases.push_back(static_cast<Activity>(i));
+/// The first and the last of the activities that a step contains.
+constexpr int first_phase = static_cast<int>(Activity::batch);
+constexpr int last_phase = static_cast<int>(Activity::finish);
+constexpr std::size_t activities = last_phase - first_phase + 1;
+
+}  // namespace
+
+std::vector<std::string> phases_of_a_step() {
+  std::vector<std::string> phases;
+  for (int i = first_phase; i <= last_phase; ++i)
+    phases.emplace_back(to_string(static_cast<Activity>(i)));
+  phases.insert(phases.end(), {"waiting", "rest"});
   return phases;
 }
 
-/// Of this rank, one for each phase.
-std::vector<double> seconds_of(const StepProfile& profile, const std::vector<Activity>& phases) {
-  std::vector<double> seconds(phases.size() + 2);
+std::vector<double> seconds_by_phase(const StepProfile& profile) {
+  std::vector<double> seconds(activities + 2);
   for (const ProfileLine& line : profile.lines) {
-    const auto phase = std::find(phases.begin(), phases.end(), line.activity);
-    seconds[static_cast<std::size_t>(phase - phases.begin())] += line.seconds;
-    seconds[phases.size()] += line.waiting;
+    seconds[static_cast<std::size_t>(static_cast<int>(line.activity) - first_phase)] +=
+        line.seconds;
+    seconds[activities] += line.waiting;
   }
   seconds.back() = profile.rest;
   return seconds;
 }
-
-}  // namespace
 
 RankReport report_of_ranks(Mesh& mesh, const Timeline& timeline) {
   ProcessGroup& world = mesh.world();
@@ -40,11 +43,9 @@ RankReport report_of_ranks(Mesh& mesh, const Timeline& timeline) {
   if (world.all_reduce(std::int64_t{has_step}, Reduction::min) == 0) return report;
 
   const StepProfile profile = profile_steps(mesh, timeline);
-  const std::vector<Activity> phases = phases_of_a_step();
-  const std::vector<double> own = seconds_of(profile, phases);
+  const std::vector<double> own = seconds_by_phase(profile);
   report.steps = profile.steps;
-  for (const Activity phase : phases) report.phases.emplace_back(to_string(phase));
-  report.phases.insert(report.phases.end(), {"waiting", "rest"});
+  report.phases = phases_of_a_step();
   std::vector<double> all(own.size() * static_cast<std::size_t>(world.size()));
   const auto at = [&](int rank) {
     return all.begin() + static_cast<std::ptrdiff_t>(own.size()) * rank;

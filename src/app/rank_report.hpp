@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "colonnade/mesh.hpp"
+#include "colonnade/step_profile.hpp"
 #include "colonnade/timeline.hpp"
 
 namespace colonnade::app {
@@ -16,6 +17,12 @@ struct RankReport {
   std::vector<std::vector<double>> seconds;  // a step, by rank and phase; they add up to the step
   std::vector<std::int64_t> peak_memory;     // bytes, by rank
 };
+
+/// The names that RankReport::phases has.
+std::vector<std::string> phases_of_a_step();
+
+/// A number for each of these phases, of one rank.
+std::vector<double> seconds_by_phase(const StepProfile& profile);
 
 /// The same on every rank. Times are those of typical steps among the ones that `timeline` still
 /// holds, as profile_steps finds them. Collective over the mesh.

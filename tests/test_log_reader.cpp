@@ -106,6 +106,26 @@ TEST_CASE("a run that goes on keeps what its ranks said before") {
   CHECK(run.starts[1].after_step == 1);
 }
 
+TEST_CASE("an epoch that is evaluated again takes what the ranks said after it along") {
+  const auto path = harness::temporary_folder() / "run.log";
+  {
+    RunLog log(path);
+    log.on_step(step_report(1));
+    log.on_epoch({.epoch = 1, .test = Evaluation{.loss = 0.25, .accuracy = 0.75}});
+    log.on_ranks({.steps = 0, .phases = {}, .seconds = {}, .peak_memory = {1}});
+    log.on_step(step_report(2));
+    log.on_epoch({.epoch = 2, .test = Evaluation{.loss = 0.25, .accuracy = 0.75}});
+    log.on_ranks({.steps = 0, .phases = {}, .seconds = {}, .peak_memory = {2}});
+  }
+  // The state after step 2 was saved before its epoch was evaluated.
+  const RunLog log(path, {.step = 2, .epoch = 2, .batch = 1});
+  const LoggedRun run = read_log(File::open(path));
+  CHECK(run.steps.size() == 2);
+  CHECK(run.epochs.size() == 1);
+  REQUIRE(run.ranks);
+  CHECK(run.ranks->peak_memory == std::vector<double>{1});
+}
+
 TEST_CASE("the log of an older version has steps and epochs alone") {
   const LoggedRun run = read(step_line +
                              R"({"epoch":1,"test_loss":0.5})"

@@ -41,7 +41,7 @@ int shade_of(std::uint8_t pixel) {
   return (pixel * shades + 127) / 255;
 }
 
-/// A path for each shade, a line in it for each run of that shade in a row of the image.
+/// A path for each shade but that of the paper, a line in it for each run of pixels in a row.
 std::string drawing_of(const GreyImage& image) {
   std::array<std::string, shades + 1> paths;
   for (std::int64_t row = 0; row < image.rows; ++row) {
@@ -49,7 +49,6 @@ std::string drawing_of(const GreyImage& image) {
     for (std::int64_t begin = 0, end = 0; begin < image.cols; begin = end) {
       const int shade = shade_of(pixels[begin]);
       while (end < image.cols && shade_of(pixels[end]) == shade) ++end;
-      if (shade == 0) continue;
       paths[static_cast<std::size_t>(shade)] += "M" + std::to_string(begin) + " " +
                                                 std::to_string(row) + "h" +
                                                 std::to_string(end - begin);

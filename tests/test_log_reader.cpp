@@ -166,6 +166,37 @@ TEST_CASE("what is no log is refused, with file and line") {
             "wanted text or a number as 'skipped'"));
 }
 
+TEST_CASE("whatever becomes of a log's bytes, it is read or refused by an error") {
+  const std::string whole =
+      R"({"run":{"after_step":0,"threads":1,"options":["a=b"],"memory_plan":[{"moments":1.5}]}})"
+      "\n" +
+      step_line +
+      R"({"epoch":1,"test_loss":0.5,"test_accuracy":null})"
+      "\n"
+      R"({"ranks":{"peak_memory":[1],"phases":["a"],"seconds":[[0.5]]}})"
+      "\n";
+  CHECK(refusal_of(whole) == "");
+  std::size_t refused = 0;
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    if (refusal_of(whole.substr(0, i)) != "") ++refused;
+    for (const char byte : {'"', '{', ']', '9', '-', ',', '\n', '\0', '\xff'}) {
+      std::string damaged = whole;
+      damaged[i] = byte;
+      if (refusal_of(damaged) != "") ++refused;
+    }
+  }
+  CHECK(refused > whole.size());
+  // Deeper than a stack.
+  const std::string deep(1'000'000, '[');
+  const std::string closed = deep + std::string(deep.size(), ']');
+  CHECK(has(refusal_of(deep + "\n"), "wanted a JSON object"));
+  CHECK(has(refusal_of(closed + "\n"), "wanted an object, found an array"));
+  CHECK(has(refusal_of("{\"step\":" + closed + "}\n"), "found an array"));
+  CHECK(has(refusal_of("{\"run\":{\"after_step\":0,\"memory_plan\":" + closed + "}}\n"),
+            "memory_plan"));
+  CHECK(has(refusal_of("{\"ranks\":{\"seconds\":" + closed + "}}\n"), "'seconds'"));
+}
+
 TEST_CASE(
     "the numbers of a page can't end their script, and mean many steps where there are many") {
   LoggedRun run;

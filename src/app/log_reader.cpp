@@ -17,6 +17,12 @@ const Json* field(const Json& object, const char* name) {
   return found == object.end() ? nullptr : &*found;
 }
 
+/// Lists and objects may be nested deeper than a function that visits them can go.
+std::string shown(const Json& value) {
+  if (value.is_structured()) return std::string("an ") + value.type_name();
+  return in_quotes(value.dump(-1, ' ', true, Json::error_handler_t::replace));
+}
+
 /// Fields whose type is another than a log's are told by name. What a version of the program adds
 /// is left alone.
 class Fields {
@@ -59,9 +65,7 @@ class Fields {
     const Json* const value = name.empty() ? object_ : field(*object_, name.c_str());
     throw Error(place_ + " is no line of a run's log",
                 {.wanted = name.empty() ? wanted : wanted + " as " + in_quotes(name),
-                 .found = value == nullptr ? ""
-                                           : in_quotes(value->dump(-1, ' ', true,
-                                                                   Json::error_handler_t::replace)),
+                 .found = value == nullptr ? "" : shown(*value),
                  .hint = "logs are what 'colonnade train' writes with --log"});
   }
 
@@ -97,10 +101,12 @@ LoggedStart read_start(const Json& object, const std::string& place) {
   }
   for (const std::string& option : run.list<std::string>("options", "a list of texts"))
     start.options.push_back(at_equals_sign(option));
-  for (const Json& plan : run.list<Json>("memory_plan", "a list of objects")) {
+  const Json* const plans = field(object, "memory_plan");
+  if (plans != nullptr && !plans->is_array()) run.fail("memory_plan", "a list of objects");
+  for (std::size_t i = 0; plans != nullptr && i < plans->size(); ++i) {
     double sum = 0;
-    if (!plan.is_object()) run.fail("memory_plan", "a list of objects");
-    for (const auto& part : plan) {
+    if (!(*plans)[i].is_object()) run.fail("memory_plan", "a list of objects");
+    for (const Json& part : (*plans)[i]) {
       if (!part.is_number()) run.fail("memory_plan", "bytes");
       sum += part.get<double>();
     }

@@ -8,7 +8,8 @@ namespace colonnade::app {
 
 void add_report_options(CLI::App& command, ReportOptions& report) {
   command.add_option("LOG", report.logs, "what 'train --log' wrote, one of each run")
-      ->type_name("...");
+      ->type_name("")
+      ->default_str("");
   command.add_option("-o,--output", report.output, "the page, one HTML file")
       ->type_name("FILE")
       ->check(not_empty("the path of a file"));
@@ -32,17 +33,15 @@ void add_predict_options(CLI::App& command, PredictOptions& predict) {
       ->type_name("SHAPE");
   const auto add_name = [&](const std::string& name, std::string& value, const std::string& help,
                             const std::vector<std::string>& names) {
-    command
-        .add_option(name, value,
-                    help + ", where the file doesn't say it (default: " + names.front() + ")")
+    command.add_option(name, value, help + " (default: the file's, or " + names.front() + ")")
         ->type_name("NAME")
         ->check(one_of(names))
         ->default_str("");
   };
-  add_name("--activation", predict.activation, "as in training",
+  add_name("--activation", predict.activation, "between the layers",
            {"gelu-tanh", "gelu-erf", "relu", "identity"});
-  add_name("--activate-last", predict.activate_last, "true or false, as in training",
-           {"false", "true"});
+  add_name("--activate-last", predict.activate_last,
+           "true or false: whether the last layer has one too", {"false", "true"});
   add_name("--loss", predict.loss, "what the model was trained by",
            {"mean-square", "cross-entropy"});
   add_name("--layout", predict.layout, "how layers are cut among ranks", {"gather", "pair"});

@@ -67,6 +67,16 @@ refuses "another activation than the checkpoint's" \
   "$mpi" -n 2 "$COLONNADE" "${predict[@]}" --load "$checkpoint" --activation gelu-erf
 refuses "another loss than the checkpoint's" "--loss is not what" \
   "$COLONNADE" "${predict[@]}" --load "$checkpoint" --loss mean-square
+mkdir "$scratch/narrow"
+{ printf '%b' '\0\0\10\3\0\0\0\14\0\0\0\2\0\0\0\4'; sample_numbers 5 96 256; } \
+  >"$scratch/narrow/t10k-images-idx3-ubyte"
+cp "$scratch/data/t10k-labels-idx1-ubyte" "$scratch/narrow"
+refuses "data of other inputs" "model doesn't fit the data in .*: wanted a model of 8 inputs, found 16" \
+  "$mpi" -n 2 "$COLONNADE" predict --load "$scratch/model" --data "$scratch/narrow"
+passes "a model of many classes" "$COLONNADE" train mlp --data "$scratch/data" "--widths=16,50" --steps 1 \
+  --threads 1 --progress plain --save "$scratch/many"
+prints "has no table" "^a table of 50 classes is left out$" \
+  "$COLONNADE" "${predict[@]}" --load "$scratch/many"
 refuses "the picture in the model's place" "--picture would overwrite the file of --load" \
   "$COLONNADE" "${predict[@]}" --load "$scratch/model" --picture "$scratch/model"
 refuses "the picture in the data's place" "--picture would overwrite the file of --data" \

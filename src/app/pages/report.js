@@ -111,7 +111,7 @@ class Chart {
         { label: this.x, value: (_, x) => x == null ? "–" : x.toLocaleString("en") },
         ...runs.map((run, index) => ({
           label: run.name, stroke: colour(index), dash: dash(index), width: 1.75, show: shown[index],
-          points: { show: few && this.whole, size: 6, fill: colour(index) },
+          points: { show: few && this.whole || this.pointsOf(run)[0].length === 1, size: 6, fill: colour(index) },
           value: (_, y) => this.format(y),
         })),
       ],

@@ -11,7 +11,8 @@ for (const kind of ["error", "warn"]) console[kind] = (...words) => problems.pus
 function isDrawn(canvas) {
   if (canvas.width === 0 || canvas.height === 0) return false;
   const style = getComputedStyle(document.documentElement);
-  const colours = new Set([0, 1, 2].map(run => parseInt(style.getPropertyValue(`--run${run}`).trim().slice(1), 16)));
+  const colours = new Set([0, 1, 2].map(
+    run => parseInt(style.getPropertyValue(`--run${run}`).trim().slice(1), 16)));
   const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
   for (let i = 0; i < pixels.length; i += 4) {
     if (colours.has(pixels[i] << 16 | pixels[i + 1] << 8 | pixels[i + 2]) && pixels[i + 3] === 255) return true;

@@ -18,7 +18,8 @@ checkpoint=$(printf '%s\n' "$scratch"/run/step-*.safetensors | tail -n 1)
 # accuracy_of FILE: as training printed it; a share of 12 samples.
 accuracy_of() { sed -n 's/^test accuracy *//p' "$1"; }
 predict=(predict --data "$scratch/data" --threads 1)
-prints "the accuracy that training has found" "^accuracy   $(accuracy_of "$scratch/trained"): [0-9]+ of 12 samples$" \
+prints "the accuracy that training has found" \
+  "^accuracy   $(accuracy_of "$scratch/trained"): [0-9]+ of 12 samples$" \
   "$COLONNADE" "${predict[@]}" --load "$scratch/model" --activation relu
 cp "$scratch/.out" "$scratch/one"
 prints "a line for each class" "^   [0-8]( +[0-9.]+){9} +[0-9.]+%$" cat "$scratch/one"

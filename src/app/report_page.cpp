@@ -141,6 +141,7 @@ std::string report_page(const std::vector<NamedRun>& runs) {
   fill_in(html, "@uplot.css@", page("uPlot.min.css"));
   fill_in(html, "@report.css@", page("report.css"));
   fill_in(html, "@uplot.js@", page("uPlot.iife.min.js"));
+  fill_in(html, "@report_charts.js@", page("report_charts.js"));
   fill_in(html, "@report.js@", page("report.js"));
   fill_in(html, "@data@", report_data(runs));
   return html;

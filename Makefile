@@ -32,7 +32,7 @@ TEST_SCRIPTS = tests/test_*.sh
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all deps deps-peers deps-cluster deps-docs data train demo test chaos cluster-test fuzz fuzz-keep bench bench-peers plots walkthrough docs-check docs-update docs format lint help install clean FORCE
+.PHONY: all deps deps-peers deps-cluster deps-docs data train demo test chaos cluster-test browser-test fuzz fuzz-keep bench bench-peers plots walkthrough docs-check docs-update docs format lint help install clean FORCE
 .DEFAULT_GOAL := all
 # All cores, unless the command line has a -j of its own, which wins, or another make shares them out.
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
@@ -119,6 +119,9 @@ chaos: build/colonnade ## kill a training run KILLS times, resume it, and compar
 
 cluster-test: build/colonnade ## train across pretended hosts that speak TCP; as root
 	@COLONNADE=build/colonnade MPIEXEC='$(MPIEXEC)' bash tests/cluster_test.sh
+
+browser-test: build/colonnade ## open the pages that the program writes in chromium
+	@set -e; for script in tests/browser_*.sh; do COLONNADE=build/colonnade bash $$script; done
 
 bench: $(bench_programs) ## measure, on RANKS ranks
 	@set -e; for program in $^; do \

@@ -184,18 +184,24 @@ std::array<std::string, 4> mnist_files(const std::string& folder) {
           folder + "/t10k-images-idx3-ubyte", folder + "/t10k-labels-idx1-ubyte"};
 }
 
+namespace {
+
+std::unique_ptr<IdxDataset> load_images(const std::string& images, const std::string& labels,
+                                        Index classes) {
+  const char* const hint = "run 'make data' to fetch MNIST";
+  IdxImages pixels = read_idx_images(File::open(images, hint));
+  std::vector<std::uint8_t> classes_of_images = read_idx_labels(File::open(labels, hint));
+  return std::make_unique<IdxDataset>(std::move(pixels), std::move(classes_of_images), classes,
+                                      images, labels);
+}
+
+}  // namespace
+
 TrainAndTest load_mnist(const std::string& folder, Index classes) {
-  const auto load = [&](const std::string& images, const std::string& labels) {
-    const char* const hint = "run 'make data' to fetch MNIST";
-    IdxImages pixels = read_idx_images(File::open(images, hint));
-    std::vector<std::uint8_t> classes_of_images = read_idx_labels(File::open(labels, hint));
-    return std::make_unique<IdxDataset>(std::move(pixels), std::move(classes_of_images), classes,
-                                        images, labels);
-  };
   TrainAndTest sets;
   const auto [train_images, train_labels, test_images, test_labels] = mnist_files(folder);
-  sets.train = load(train_images, train_labels);
-  sets.test = load(test_images, test_labels);
+  sets.train = load_images(train_images, train_labels, classes);
+  sets.test = load_images(test_images, test_labels, classes);
   const auto size_text = [](const IdxDataset& set) {
     return std::to_string(set.image_rows()) + " x " + std::to_string(set.image_cols());
   };
@@ -204,6 +210,11 @@ TrainAndTest load_mnist(const std::string& folder, Index classes) {
                 {.wanted = size_text(*sets.train), .found = size_text(*sets.test)});
   }
   return sets;
+}
+
+std::unique_ptr<IdxDataset> load_mnist_test(const std::string& folder, Index classes) {
+  const auto files = mnist_files(folder);
+  return load_images(files[2], files[3], classes);
 }
 
 std::unique_ptr<MatrixDataset> load_matrices(const std::string& inputs_path,

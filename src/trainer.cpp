@@ -10,35 +10,13 @@
 #include <vector>
 
 #include "colonnade/nonfinite.hpp"
-#include "colonnade/ops.hpp"
+#include "colonnade/prediction.hpp"
 #include "colonnade/random.hpp"
 #include "colonnade/tree_sum.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
 
 namespace {
-
-/// The columns with the largest output of each row, the first of equals, over all ranks of the
-/// model's group.
-std::vector<std::int64_t> largest_columns(const Mlp& model, const Tensor& y) {
-  ProcessGroup& group = model.group();
-  const auto rows = static_cast<std::size_t>(y.rows());
-  std::vector<double> largest(rows);
-  row_largest(y, largest);
-  const std::vector<double> own = largest;
-  const bool sharded = model.output().y.size() < model.output().total;
-  if (sharded) group.all_reduce(std::span(largest), Reduction::max);
-
-  std::vector<std::int64_t> columns(rows, model.output().total);
-  for (std::size_t i = 0; i < rows; ++i) {
-    if (own[i] != largest[i]) continue;
-    Index column = 0;
-    while (column + 1 < y.cols() && double{y(static_cast<Index>(i), column)} != own[i]) ++column;
-    columns[i] = model.output().y.begin + column;
-  }
-  if (sharded) group.all_reduce(std::span(columns), Reduction::min);
-  return columns;
-}
 
 void fetch(ProcessGroup& group, const Dataset& data, std::span<const Index> rows, Tensor& x,
            Tensor& t) {

@@ -102,6 +102,10 @@ def sent_bytes(ranks, rows, tensors):
     return 8 * rows * ((ranks - 1) * sum(own[1:]) + passed_down) + norm
 
 
+def read_log(folder):
+    return [json.loads(line) for line in (folder / "log").read_text().splitlines()]
+
+
 def compare_matrices(run, folder, options, as_given):
     assert options.no_shuffle or options.batch >= SAMPLES, "the order of the rows is not known"
     random = np.random.default_rng(1)
@@ -120,7 +124,7 @@ def compare_matrices(run, folder, options, as_given):
     assert len(parameters) == (3 if options.no_bias else 6)
     assert all(np.abs(value).max() > 0.01 for value in parameters.values())
 
-    lines = [json.loads(line) for line in (folder / "log").read_text().splitlines()]
+    lines = [line for line in read_log(folder) if "step" in line]
     begins = list(range(0, SAMPLES, options.batch)) * options.epochs
     assert len(lines) == len(begins), f"{len(lines)} steps, wanted {len(begins)}"
     first = {name: np.zeros_like(value) for name, value in parameters.items()}
@@ -176,8 +180,7 @@ def compare_images(run, folder, options):
                   "--seed", 1, "--save", folder / "end", "--log", folder / "log")
     y, _ = forward(read_safetensors(folder / "end"), pixels / 255, options)
     accuracy = (y.argmax(axis=1) == classes).mean()
-    lines = [json.loads(line) for line in (folder / "log").read_text().splitlines()]
-    before, after = [line for line in lines if "test_loss" in line]
+    before, after = [line for line in read_log(folder) if "test_loss" in line]
     # Else an evaluation at another time, or of the smallest output, could pass.
     assert accuracy not in (before["test_accuracy"], (y.argmin(axis=1) == classes).mean())
     close("test loss", after["test_loss"], ((y - np.eye(3)[classes])**2).mean())

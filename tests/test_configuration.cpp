@@ -124,6 +124,10 @@ TEST_CASE("the other commands are described by their options too") {
     CAPTURE(value.first);
     CHECK(std::count(got.begin(), got.end(), value) == 1);
   }
+  const Configuration predict = {{"batch", "6"},          {"mesh", "dp=2"},
+                                 {"activation", "relu"},  {"activate-last", "true"},
+                                 {"loss", "mean-square"}, {"layout", "pair"}};
+  CHECK(describe(parse_command_line(arguments_of({"predict"}, predict)).predict) == predict);
   const Configuration demo = {{"batch", "3"}, {"width", "8"}, {"layers", "2"},
                               {"steps", "5"}, {"lr", "0.1"},  {"seed", "4"}};
   CHECK(describe(parse_command_line(arguments_of({"demo"}, demo)).demo) == demo);

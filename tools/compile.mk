@@ -60,7 +60,10 @@ say = $(announce)$(if $(V),,@echo "  $1")
 
 app_main := src/app/main.cpp
 library_sources := $(wildcard src/*.cpp src/$(BACKEND)/*.cpp)
-app_sources := $(filter-out $(app_main),$(wildcard src/app/*.cpp))
+# Pages that the program writes, as text in its code.
+embedded := build/embedded.cpp
+embedded_files := $(wildcard src/app/pages/* third_party/*/*.js third_party/*/*.css third_party/*/*.LICENSE)
+app_sources := $(filter-out $(app_main),$(wildcard src/app/*.cpp)) $(embedded)
 proof_sources := $(wildcard src/proof/*.cpp)
 zoo_sources := $(wildcard src/zoo/*.cpp)
 # What proves gradients, with all of the double library that it proves.
@@ -77,6 +80,11 @@ fuzzed_sources := $(addprefix src/,$(addsuffix .cpp, \
   checkpoint_info checksum collectively common_header error file fingerprint header_checksum idx memory npy npy_header \
   mesh place process_group rank_list render safetensors_header safetensors_load self_transport shard \
   shared_file stored_checksum tensor tensor_slice ticks timeline watched_file))
+
+$(eval $(call keep,$(embedded).members,$(embedded_files)))
+$(embedded): tools/embed.sh $(embedded_files) $(embedded).members
+	@mkdir -p $(@D)
+	$(Q)tools/embed.sh $(embedded_files) >$@
 
 # Of one scalar, $1: objects mirror the sources' paths. What proves gradients, and the zoo, are
 # compiled in double only and linked into both programs, with the double library that is proven; the

@@ -111,6 +111,9 @@ std::array<std::string, 4> mnist_files(const std::string& folder);
 /// IdxDataset do, and if images of the two sets differ in size.
 TrainAndTest load_mnist(const std::string& folder, Index classes);
 
+/// The same, but the two files to test alone.
+std::unique_ptr<IdxDataset> load_mnist_test(const std::string& folder, Index classes);
+
 /// Reads matrices [n, D_in] and [n, D_out] from NPY files; throws as read_npy and MatrixDataset do.
 std::unique_ptr<MatrixDataset> load_matrices(const std::string& inputs_path,
                                              const std::string& targets_path);

@@ -27,6 +27,12 @@ int run_zoo(ProcessGroup& world, const ZooOptions& options);
 /// Shows what a safetensors file holds, and verifies it if it has checksums.
 int run_inspect(ProcessGroup& world, const InspectOptions& options);
 
+/// Makes a page of the logs of runs. The first rank does, the others have nothing to do.
+int run_report(ProcessGroup& world, const ReportOptions& options);
+
+/// Runs the test set through a trained model and shows which classes it takes for which.
+int run_predict(ProcessGroup& world, const Device& device, const PredictOptions& options);
+
 /// What a bug report needs.
 int run_info(ProcessGroup& world, const Device& device);
 

@@ -144,6 +144,17 @@ Configuration describe(const DemoOptions& options) {
   return all;
 }
 
+Configuration describe(const PredictOptions& options) {
+  Configuration all;
+  add(all, "batch", options.batch);
+  add_given(all, "mesh", options.mesh);
+  add_given(all, "activation", options.activation);
+  add_given(all, "activate-last", options.activate_last);
+  add_given(all, "loss", options.loss);
+  add_given(all, "layout", options.layout);
+  return all;
+}
+
 namespace {
 
 std::string_view name_of(Command command) {
@@ -162,6 +173,10 @@ std::string_view name_of(Command command) {
       return "zoo";
     case Command::inspect:
       return "inspect";
+    case Command::report:
+      return "report";
+    case Command::predict:
+      return "predict";
     case Command::info:
       return "info";
   }
@@ -179,6 +194,7 @@ Configuration describe_course(const TrainOptions& options) {
   add_input("resume", options.checkpoint.resume);
   add_given(all, "save", options.save);
   add_given(all, "dump-gradients", options.dump_gradients);
+  add_input("log", options.log);  // one rank writes it, all report to it
   add_given(all, "trace", options.trace);
   add_given(all, "checkpoint", options.checkpoint.folder);
   add_given(all, "every", options.checkpoint.every);
@@ -211,6 +227,8 @@ Configuration options_of(const CommandLine& line) {
       return describe(line.demo);
     case Command::zoo:
       return describe_course(line.zoo);
+    case Command::predict:
+      return describe(line.predict);
     default:
       return {};
   }

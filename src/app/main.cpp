@@ -43,6 +43,7 @@ int run_command(ProcessGroup& world, const app::CommandLine& line,
   }
   if (watchdog) watchdog->watch(world);
   if (line.command == app::Command::inspect) return app::run_inspect(world, line.inspect);
+  if (line.command == app::Command::report) return app::run_report(world, line.report);
   const Device device = choose_device(world, line.device);
   switch (line.command) {
     case app::Command::train_mlp:
@@ -51,6 +52,8 @@ int run_command(ProcessGroup& world, const app::CommandLine& line,
       return app::run_bench_mlp(world, device, line.bench);
     case app::Command::check:
       return app::run_check(world, device, line.check);
+    case app::Command::predict:
+      return app::run_predict(world, device, line.predict);
     case app::Command::demo:
       return app::run_demo(world, device, line.demo);
     case app::Command::zoo:

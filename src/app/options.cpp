@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "app/config_file.hpp"
+#include "app/report_options.hpp"
 #include "app/step_options.hpp"
 #include "app/train_options.hpp"
 #include "app/validators.hpp"
@@ -96,6 +97,14 @@ class Parser {
     inspect->add_option("FILE", line.inspect.file, "verified if it has checksums")
         ->type_name("")
         ->required();
+
+    add_report_options(*add(Command::report, app_, "report", "logs of runs as a page of charts"),
+                       line.report);
+
+    CLI::App* predict = add(Command::predict, app_, "predict",
+                            "what a trained model gets right and wrong of a test set");
+    add_predict_options(*predict, line.predict);
+    add_device_options(*predict, line);
 
     CLI::App* info =
         add(Command::info, app_, "info", "version, build, libraries, ranks and binding");

@@ -102,7 +102,25 @@ struct InspectOptions {
   std::string file;
 };
 
-enum class Command { print, train_mlp, bench_mlp, check, demo, zoo, inspect, info };
+struct ReportOptions {
+  std::vector<std::string> logs;
+  std::string output;
+};
+
+/// Empty names are what the file says, or else what training takes by default.
+struct PredictOptions {
+  std::string load;
+  std::string data;
+  std::string picture;  // where it is written, or ""
+  Index batch = 1000;
+  std::string mesh;  // "" for tensor parallelism alone
+  std::string activation;
+  std::string activate_last;  // "true", "false" or ""
+  std::string loss;
+  std::string layout;
+};
+
+enum class Command { print, train_mlp, bench_mlp, check, demo, zoo, inspect, report, predict, info };
 
 struct CommandLine {
   Command command = Command::print;
@@ -113,6 +131,8 @@ struct CommandLine {
   DemoOptions demo;
   ZooOptions zoo;
   InspectOptions inspect;
+  ReportOptions report;
+  PredictOptions predict;
   DeviceOptions device;
   double watchdog = 0;  // seconds that a rank may wait; 0: forever
   int ranks = 0;        // as threads of this process; 0 for the ranks that mpiexec started

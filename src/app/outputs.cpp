@@ -13,8 +13,6 @@ namespace colonnade::app {
 
 namespace {
 
-using NamedPaths = std::vector<std::pair<std::string, std::string>>;  // what it is for, and where
-
 /// The paths that are given, of the option's inputs or outputs.
 NamedPaths given(const NamedPaths& all) {
   NamedPaths paths;
@@ -41,6 +39,15 @@ bool same_file(const std::string& a, const std::string& b) {
 
 }  // namespace
 
+void check_output(const std::string& option, const std::string& path, const NamedPaths& taken) {
+  for (const auto& [other_option, other_path] : taken) {
+    if (!same_file(path, other_path)) continue;
+    throw Error(option + " would overwrite the file of " + other_option,
+                {.wanted = "another file", .found = path});
+  }
+  check_writable(path);
+}
+
 void check_outputs(const TrainOptions& options) {
   NamedPaths taken = given(
       {{"--inputs", options.inputs}, {"--targets", options.targets}, {"--config", options.config}});
@@ -57,18 +64,12 @@ void check_outputs(const TrainOptions& options) {
       throw Error(option + " would overwrite the file of --load",
                   {.wanted = "another file", .found = path});
     }
-    for (const auto& [other_option, other_path] : taken) {
-      if (same_file(path, other_path)) {
-        throw Error(option + " would overwrite the file of " + other_option,
-                    {.wanted = "another file", .found = path});
-      }
-    }
     const std::string& folder = options.checkpoint.folder;
     if (!folder.empty() && is_place_of_checkpoint(path, folder)) {
       throw Error(option + " has the name of a checkpoint",
                   {.wanted = "another name in --checkpoint, or another folder", .found = path});
     }
-    check_writable(path);
+    check_output(option, path, taken);
     taken.emplace_back(option, path);
   }
 }

@@ -1,6 +1,7 @@
 // `colonnade train mlp`: data, model, checkpoints, loop, files, summary.
 #include <algorithm>
 #include <cstdio>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -10,6 +11,7 @@
 #include "app/ledger.hpp"
 #include "app/outputs.hpp"
 #include "app/progress.hpp"
+#include "app/rank_report.hpp"
 #include "app/run_log.hpp"
 #include "app/stop_request.hpp"
 #include "app/summary.hpp"
@@ -27,15 +29,27 @@ namespace colonnade::app {
 
 namespace {
 
+/// Room for some hundred steps of a few layers, about a megabyte a rank.
+constexpr std::size_t logged_spans = 1 << 15;
+
 /// What accompanies the steps of a run; all of it may be absent on a rank, or altogether.
 struct Companions {
-  std::optional<RunLog> log;         // rank 0's
-  std::optional<Progress> progress;  // rank 0's
+  std::optional<RunLog> log;           // rank 0's
+  const Timeline* recorded = nullptr;  // of this rank, where the run is traced or logged
+  bool reports_ranks = false;          // to the log
+  std::optional<Progress> progress;    // rank 0's
   std::optional<LedgerCheck> ledger;
   std::optional<Sentinel> sentinel;
   std::int64_t sentinel_steps = 0;  // from one check to the next
   std::optional<StopRequest> stop;
 };
+
+/// What the ranks say of the steps so far; none of a run that was resumed at its end. Collective.
+void log_ranks(TrainingJob& job, Companions& with, const Totals& totals) {
+  if (!with.reports_ranks || totals.samples == 0) return;
+  const RankReport report = report_of_ranks(job.mesh(), *with.recorded);
+  if (with.log) with.log->on_ranks(report);
+}
 
 /// Runs the trainer; what it reports goes to the screen and the log, and its state to checkpoints.
 RunEnd train(TrainingJob& job, Trainer& trainer, Checkpoints& checkpoints, Companions& with,
@@ -60,6 +74,7 @@ RunEnd train(TrainingJob& job, Trainer& trainer, Checkpoints& checkpoints, Compa
   trainer.on_epoch = [&](const EpochReport& report) {
     totals.test = report.test;
     if (with.log) with.log->on_epoch(report);
+    log_ranks(job, with, totals);
     if (with.progress) with.progress->on_epoch(report);
   };
   if (with.stop) trainer.should_stop = [&] { return with.stop->is_there(); };
@@ -123,6 +138,26 @@ Arithmetic arithmetic_of(const ProcessGroup& world, const Device& device) {
               " threads a rank"};
 }
 
+/// What the log says first.
+RunFacts facts_of_run(const TrainOptions& options, const Job& job, const TrainerOptions& trainer,
+                      const Device& device, ProcessGroup& world, const Data& data,
+                      Index parameters) {
+  RunFacts facts{.options = configuration_of(options, job, trainer),
+                 .mesh = job.mesh,
+                 .transport = std::string(world.transport_name()),
+                 .threads = device.threads,
+                 .parameters = parameters,
+                 .samples = data.train->samples(),
+                 .data = digest_of(data),
+                 .memory = {}};
+  for (int dp_rank = 0; dp_rank < job.mesh.dp; ++dp_rank) {
+    const std::vector<Range> parts = full_batch(job, trainer, dp_rank);
+    for (int tp_rank = 0; tp_rank < job.mesh.tp; ++tp_rank)
+      facts.memory.push_back(predict_memory(job, tp_rank, dp_rank, parts));
+  }
+  return facts;
+}
+
 /// A run that was resumed at its end has made no step, and has no gradients.
 void write_results(TrainingJob& job, const TrainOptions& options, bool has_gradients) {
   if (!options.save.empty()) save_parameters(job.mesh(), job.model(), options.save);
@@ -162,7 +197,15 @@ int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions&
   print_devices(world, device);
 
   std::optional<Tracer> tracer;
-  if (!options.trace.empty()) tracer.emplace(world);
+  std::shared_ptr<Timeline> timeline;
+  if (!options.trace.empty()) {
+    with.recorded = &tracer.emplace(world).timeline();
+  } else if (!options.log.empty()) {
+    timeline = std::make_shared<Timeline>(logged_spans);
+    world.record(timeline);
+    with.recorded = timeline.get();
+  }
+  with.reports_ranks = !options.log.empty();
   Mesh mesh(world, job.mesh);
   settle_overlap(options.parallel, trainer_options, mesh.tp(), job);
   std::optional<TrainingJob> training;
@@ -193,7 +236,10 @@ int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions&
   });
   const Position start = trainer.position();
   collectively(world, [&] {  // last of all: the log is the one output that starts anew at once
-    if (world.rank() == 0 && !options.log.empty()) with.log.emplace(options.log, start);
+    if (world.rank() != 0 || options.log.empty()) return;
+    with.log.emplace(options.log, start);
+    with.log->on_begin(facts_of_run(options, job, trainer_options, device, world, data,
+                                    training->model().parameter_count()));
   });
   if (world.rank() == 0) {
     print_model(job, trainer_options.row_blocks, training->model().parameter_count());
@@ -210,6 +256,7 @@ int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions&
   Totals totals;
   const RunEnd end = train(*training, trainer, checkpoints, with, totals);
   with.progress.reset();  // ends its line
+  if (end == RunEnd::stopped) log_ranks(*training, with, totals);
   const std::string saved = checkpoints.save_now(*training, trainer.position());
   if (end == RunEnd::stopped) {
     say_how_to_go_on(world, *with.stop, trainer, saved);

@@ -158,6 +158,8 @@ std::string_view name_of(Command command) {
       return "check";
     case Command::demo:
       return "demo";
+    case Command::zoo:
+      return "zoo";
     case Command::inspect:
       return "inspect";
     case Command::info:
@@ -186,6 +188,14 @@ Configuration describe_course(const TrainOptions& options) {
   return all;
 }
 
+Configuration describe_course(const ZooOptions& options) {
+  Configuration all;
+  for (const std::string& name : options.names) add(all, "mistakes", name);
+  add(all, "list", options.list);
+  add(all, "steps", options.steps);
+  return all;
+}
+
 Configuration options_of(const CommandLine& line) {
   switch (line.command) {
     case Command::train_mlp: {
@@ -199,6 +209,8 @@ Configuration options_of(const CommandLine& line) {
       return describe(line.check);
     case Command::demo:
       return describe(line.demo);
+    case Command::zoo:
+      return describe_course(line.zoo);
     default:
       return {};
   }

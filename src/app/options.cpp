@@ -85,6 +85,12 @@ class Parser {
     add_demo_options(*demo, line.demo);
     add_device_options(*demo, line);
 
+    CLI::App* zoo =
+        add(Command::zoo, app_, "zoo", "mistakes that real systems shipped, run and caught");
+    add_zoo_options(*zoo, line.zoo);
+    add_device_options(*zoo, line);
+    zoo->get_option("--ranks")->default_str(std::to_string(zoo_ranks));
+
     CLI::App* inspect = add(Command::inspect, app_, "inspect",
                             "what a checkpoint or another safetensors file holds");
     inspect->add_option("FILE", line.inspect.file, "verified if it has checksums")

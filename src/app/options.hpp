@@ -89,11 +89,20 @@ struct BenchOptions {
   std::vector<std::string> arguments;  // of the command line, for the record
 };
 
+/// Where nobody says how many: most mistakes of the zoo show on several ranks only.
+inline constexpr int zoo_ranks = 2;
+
+struct ZooOptions {
+  std::vector<std::string> names;  // of the mistakes that are run; none: all
+  bool list = false;               // names alone
+  std::int64_t steps = 60;         // of training
+};
+
 struct InspectOptions {
   std::string file;
 };
 
-enum class Command { print, train_mlp, bench_mlp, check, demo, inspect, info };
+enum class Command { print, train_mlp, bench_mlp, check, demo, zoo, inspect, info };
 
 struct CommandLine {
   Command command = Command::print;
@@ -102,6 +111,7 @@ struct CommandLine {
   BenchOptions bench;
   CheckOptions check;
   DemoOptions demo;
+  ZooOptions zoo;
   InspectOptions inspect;
   DeviceOptions device;
   double watchdog = 0;  // seconds that a rank may wait; 0: forever

@@ -8,7 +8,6 @@ extensions = ["myst_parser", "breathe"]
 root_doc = "index"
 source_suffix = {".md": "markdown"}
 myst_heading_anchors = 5  # as GitHub has them: [math.md](math.md#the-same-bits)
-suppress_warnings = ["myst.header"]  # README's first section stands two levels below its title on some pages
 
 breathe_projects = {"colonnade": "../doxygen/xml"}
 breathe_default_project = "colonnade"

@@ -20,6 +20,9 @@ int run_bench_mlp(ProcessGroup& world, const Device& device, const BenchOptions&
 /// check holds.
 int run_check(ProcessGroup& world, const Device& device, const CheckOptions& options);
 
+/// Tells one step of a small job: every matrix on every rank, and every message.
+int run_explain(ProcessGroup& world, const ExplainOptions& options);
+
 /// Shows what a safetensors file holds, and verifies it if it has checksums.
 int run_inspect(ProcessGroup& world, const InspectOptions& options);
 

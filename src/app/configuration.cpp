@@ -144,6 +144,15 @@ Configuration describe(const DemoOptions& options) {
   return all;
 }
 
+Configuration describe(const ExplainOptions& options) {
+  Configuration all;
+  add_model(all, options.model);
+  add_loss(all, options.loss);
+  add_parallel(all, options.model, options.parallel);
+  add_step(all, options.trainer, options.clip);
+  return all;
+}
+
 namespace {
 
 std::string_view name_of(Command command) {
@@ -158,6 +167,8 @@ std::string_view name_of(Command command) {
       return "check";
     case Command::demo:
       return "demo";
+    case Command::explain:
+      return "explain";
     case Command::inspect:
       return "inspect";
     case Command::info:
@@ -199,6 +210,8 @@ Configuration options_of(const CommandLine& line) {
       return describe(line.check);
     case Command::demo:
       return describe(line.demo);
+    case Command::explain:
+      return describe(line.explain);
     default:
       return {};
   }

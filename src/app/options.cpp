@@ -85,6 +85,11 @@ class Parser {
     add_demo_options(*demo, line.demo);
     add_device_options(*demo, line);
 
+    CLI::App* explain = add(Command::explain, app_, "explain",
+                            "a training step of a small model: every number and message");
+    add_explain_options(*explain, line.explain);
+    add_device_options(*explain, line);
+
     CLI::App* inspect = add(Command::inspect, app_, "inspect",
                             "what a checkpoint or another safetensors file holds");
     inspect->add_option("FILE", line.inspect.file, "verified if it has checksums")
@@ -205,6 +210,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   }
   line.command = parser.command();
   line.check.trainer.seed = line.check.model.seed;
+  line.explain.trainer.seed = line.explain.model.seed;
   line.bench.trainer.seed = line.bench.model.seed;
   line.bench.arguments = arguments;
   if (line.command != Command::train_mlp) return line;

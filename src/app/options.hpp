@@ -89,11 +89,21 @@ struct BenchOptions {
   std::vector<std::string> arguments;  // of the command line, for the record
 };
 
+/// So small that a step's numbers fit a screen.
+struct ExplainOptions {
+  MlpOptions model = {.widths = {4, 6, 4}};
+  LossOptions loss;
+  TrainerOptions trainer = {.batch = 3};
+  ParallelOptions parallel;
+  double clip = 0;   // 0: unbounded
+  std::string html;  // where the page is written, or "" for text
+};
+
 struct InspectOptions {
   std::string file;
 };
 
-enum class Command { print, train_mlp, bench_mlp, check, demo, inspect, info };
+enum class Command { print, train_mlp, bench_mlp, check, demo, explain, inspect, info };
 
 struct CommandLine {
   Command command = Command::print;
@@ -102,6 +112,7 @@ struct CommandLine {
   BenchOptions bench;
   CheckOptions check;
   DemoOptions demo;
+  ExplainOptions explain;
   InspectOptions inspect;
   DeviceOptions device;
   double watchdog = 0;  // seconds that a rank may wait; 0: forever

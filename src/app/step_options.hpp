@@ -1,4 +1,4 @@
-// The options of commands that run steps without training: bench, check, demo.
+// The options of commands that run steps without training: bench, check, demo, explain.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -10,5 +10,6 @@ namespace colonnade::app {
 void add_bench_options(CLI::App& command, BenchOptions& bench);
 void add_check_options(CLI::App& command, CheckOptions& check);
 void add_demo_options(CLI::App& command, DemoOptions& demo);
+void add_explain_options(CLI::App& command, ExplainOptions& explain);
 
 }  // namespace colonnade::app

@@ -1,0 +1,25 @@
+// The parts of `colonnade explain`: a step that is watched, held to a step on one rank, and told.
+#pragma once
+
+#include <string>
+
+#include "app/story.hpp"
+#include "colonnade/process_group.hpp"
+#include "colonnade/trainer.hpp"
+
+namespace colonnade::app {
+
+/// Goes through one step of the job on sample data and tells what happened, on every rank. Throws,
+/// the same on all, if what the ranks sent is not what their groups counted or the plan predicts.
+/// Collective.
+Story watch_step(ProcessGroup& world, const Job& job, const TrainerOptions& trainer);
+
+/// What differs at most between sums of the same numbers in another order, of the largest of them.
+double rounding_of_sums();
+
+std::string explain_as_text(const Story& story);
+
+/// One page that needs nothing else, and no network.
+std::string explain_as_page(const Story& story);
+
+}  // namespace colonnade::app

@@ -65,6 +65,9 @@ proof_sources := $(wildcard src/proof/*.cpp)
 # What proves gradients, with all of the double library that it proves.
 proof_library := $(variant_dir)/double/libcolonnade_proof.a
 test_sources := $(wildcard tests/*.cpp)
+# Pages that the program writes: each file becomes a string literal, which src/app/X_page.cpp
+# includes as "pages/FILE.inc".
+page_strings := $(patsubst src/app/%,$(variant_dir)/%.inc,$(wildcard src/app/pages/*))
 bench_names := $(basename $(notdir $(wildcard bench/*.cpp)))
 peer_names := $(basename $(notdir $(wildcard bench/peers/*.cpp)))
 fuzz_names := $(patsubst fuzz/fuzz_%.cpp,%,$(wildcard fuzz/fuzz_*.cpp))
@@ -103,6 +106,9 @@ $$(dir_$1)/obj/tests/%.o: tests/%.cpp $$(dir_$1)/obj/tests/precompiled.hpp.gch
 	$$(Q)$(CXX) $(test_flags) $$(public_defines_$1) -include $$(dir_$1)/obj/tests/precompiled.hpp \
 	  -MMD -MP -c $$< -o $$@
 
+$$(dir_$1)/obj/src/app/%_page.o: private told := -I$(variant_dir)
+$$(patsubst %.cpp,$$(dir_$1)/obj/%.o,$$(wildcard src/app/*_page.cpp)): | $(page_strings)
+
 # Nobody asks errno about a square root; with that promise it is one instruction for many numbers.
 $$(dir_$1)/obj/src/$(BACKEND)/adamw.o: private told := -fno-math-errno
 
@@ -139,6 +145,10 @@ endef
 
 $(foreach scalar,$(scalars),$(eval $(call scalar_rules,$(scalar))))
 $(eval $(call archive_rule,$(proof_library),$(call objects_double,$(proof_sources) $(library_sources))))
+
+$(variant_dir)/pages/%.inc: src/app/pages/%
+	@mkdir -p $(@D)
+	@{ printf '%s' 'R"page('; cat $<; printf '%s\n' ')page"'; } > $@
 
 library := $(variant_dir)/$(SCALAR)/libcolonnade.a
 program := $(variant_dir)/$(SCALAR)/colonnade

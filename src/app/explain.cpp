@@ -50,13 +50,7 @@ void write_page(const std::string& path, const std::string& page) {
 }
 
 void print_heading(const Story& story, int matrices) {
-  std::string widths;
-  for (const Index width : story.job.model.widths)
-    widths += (widths.empty() ? "" : ",") + std::to_string(width);
-  std::printf("One training step: widths %s, layout %s, loss %s, batch %td, mesh %s.\n",
-              widths.c_str(), std::string(to_string(story.job.model.layout)).c_str(),
-              std::string(to_string(story.job.loss.kind)).c_str(), story.batch,
-              to_string(story.job.mesh).c_str());
+  std::printf("One training step. %s.\n", facts_of(story).c_str());
   std::printf("Put together as they say they belong, all %s matrices are those of one rank.\n",
               render_count(matrices).c_str());
 }
@@ -74,7 +68,9 @@ int run_explain(ProcessGroup& world, const ExplainOptions& options) {
   });
   const Story story = watch_step(world, job, trainer);
   ProcessGroup alone = ProcessGroup::self();
-  const Story on_one = watch_step(alone, on_one_rank(job), on_one_rank(trainer));
+  TrainerOptions plain = on_one_rank(trainer);
+  plain.row_blocks = std::min(plain.row_blocks, Index{1});  // to see all samples at once
+  const Story on_one = watch_step(alone, on_one_rank(job), plain);
   collectively(world, [&] {
     const int matrices = check_numbers(story, on_one, rounding_of_sums());
     if (world.rank() != 0) return;

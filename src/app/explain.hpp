@@ -17,6 +17,9 @@ Story watch_step(ProcessGroup& world, const Job& job, const TrainerOptions& trai
 /// What differs at most between sums of the same numbers in another order, of the largest of them.
 double rounding_of_sums();
 
+/// `Widths 4,6,4; layout gather; ...`
+std::string facts_of(const Story& story);
+
 std::string explain_as_text(const Story& story);
 
 /// One page that needs nothing else, and no network.

@@ -1,7 +1,7 @@
 // What a story says in words.
 #include <algorithm>
 
-#include "app/story.hpp"
+#include "app/explain.hpp"
 #include "colonnade/render.hpp"
 
 namespace colonnade::app {
@@ -73,6 +73,18 @@ std::string reason_of_call(const StoryCall& call) {
 }
 
 }  // namespace
+
+std::string facts_of(const Story& story) {
+  std::string widths;
+  for (const Index width : story.job.model.widths)
+    widths += (widths.empty() ? "" : ",") + std::to_string(width);
+  return "Widths " + widths + "; layout " + std::string(to_string(story.job.model.layout)) +
+         "; loss " + std::string(to_string(story.job.loss.kind)) + "; batch " +
+         std::to_string(story.batch) + "; mesh " + to_string(story.job.mesh) +
+         (story.job.zero1 ? "; ZeRO stage 1" : "") +
+         (story.job.model.recompute ? "; recomputing" : "") +
+         (story.job.model.shards > 0 ? "; exact" : "");
+}
 
 std::string describe_spread(const StoryMatrix& matrix) {
   if (matrix.tp == Spread::alone) return spread_words(matrix.dp, matrix, false);

@@ -32,7 +32,7 @@ TEST_SCRIPTS = tests/test_*.sh
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all deps deps-peers deps-cluster data train demo test chaos cluster-test fuzz fuzz-keep bench bench-peers plots format lint help install clean FORCE
+.PHONY: all deps deps-peers deps-cluster deps-browser data train demo test chaos cluster-test browser-test fuzz fuzz-keep bench bench-peers plots format lint help install clean FORCE
 .DEFAULT_GOAL := all
 # All cores, unless the command line has a -j of its own, which wins, or another make shares them out.
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
@@ -60,7 +60,7 @@ endif
 # What is installed on this machine, found anew by every make that compiles (it takes a few
 # milliseconds) and written when it changed. Being an included file it is made first of all, and
 # make reads everything again after it: `make deps train` needs no second run.
-ifneq ($(filter-out help clean deps deps-peers deps-cluster data fuzz fuzz-keep format format-check,$(goals)),)
+ifneq ($(filter-out help clean deps deps-peers deps-cluster deps-browser data fuzz fuzz-keep format format-check,$(goals)),)
 config := build/config/$(BLAS)-$(notdir $(firstword $(CXX))).mk
 $(config): FORCE
 	@tools/probe.sh $@ "$(CXX)" $(BLAS) $(if $(filter deps test run-fuzzers,$(goals)),install,report)
@@ -78,6 +78,9 @@ deps-peers: ## install what bench-peers compares with: PyTorch
 
 deps-cluster: ## install what cluster-test needs: ip, tc
 	@tools/deps.sh cluster
+
+deps-browser: ## install what browser-test needs: Chromium without a window
+	@tools/deps.sh browser
 
 data: | $(filter deps,$(goals)) ## fetch MNIST into data/mnist
 	@tools/fetch_mnist.sh data/mnist
@@ -115,6 +118,9 @@ chaos: build/colonnade ## kill a training run KILLS times, resume it, and compar
 
 cluster-test: build/colonnade ## train across pretended hosts that speak TCP; as root
 	@COLONNADE=build/colonnade MPIEXEC='$(MPIEXEC)' bash tests/cluster_test.sh
+
+browser-test: build/colonnade ## open the pages that the program writes; screenshots in build/screens
+	@python3 tests/browser_test.py build/colonnade build/screens
 
 bench: $(bench_programs) ## measure, on RANKS ranks
 	@set -e; for program in $^; do \

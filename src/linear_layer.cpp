@@ -101,15 +101,22 @@ Tensor LinearLayer::finish_backward(Backward begun) const {
   return std::move(begun.dx);
 }
 
+// For ops that write over what they have read.
+Tensor LinearLayer::copy_if_observed(ConstMatrixView matrix) const {
+  return group_->observer() != nullptr ? Tensor::copy_of(matrix) : Tensor();
+}
+
 void LinearLayer::add_bias(Index first_col, MatrixView z) const {
   const Span span = group_->next_span(Activity::activation);
+  const Tensor sum = copy_if_observed(z);
   bias_forward(bias_.value, z);
-  if (group_->observer() != nullptr) tell_activation(z, {}, first_col);
+  if (group_->observer() != nullptr) tell_activation(sum, z, {}, first_col);
 }
 
 void LinearLayer::activate(const ForwardContext& context, Index first_col, MatrixView z,
                            MatrixView y) const {
   const Span span = group_->next_span(Activity::activation);
+  const Tensor sum = copy_if_observed(z);
   activation_forward(options_.activation, bias_.value, z, y);
   if (options_.dropout > 0 && context.training) {
     dropout_forward({.random = dropout_.at(context.step),
@@ -118,20 +125,20 @@ void LinearLayer::activate(const ForwardContext& context, Index first_col, Matri
                      .first_col = first_col},
                     y, z);
   }
-  if (group_->observer() != nullptr) tell_activation(y, z, first_col);
+  if (group_->observer() != nullptr) tell_activation(sum, y, z, first_col);
 }
 
 Tensor LinearLayer::backward_activation(Tensor derivative, Tensor dy, Index first_col) {
   const Span span = group_->span(Activity::activation);
   const bool is_one = derivative_is_one();
-  const bool observed = group_->observer() != nullptr;
-  const Tensor factors = observed && !is_one ? derivative.clone() : Tensor();
+  const Tensor factors = copy_if_observed(derivative);
   if (is_one) {
     bias_backward(dy, bias_.grad);
   } else {
     activation_backward(dy, derivative, bias_.grad);
   }
-  if (observed) tell_activation_gradient(dy, factors, is_one ? dy : derivative, first_col);
+  if (group_->observer() != nullptr)
+    tell_activation_gradient(dy, factors, is_one ? dy : derivative, first_col);
   return is_one ? std::move(dy) : std::move(derivative);
 }
 

@@ -53,9 +53,9 @@ void LinearLayer::tell_weight_gradient(ConstMatrixView x, ConstMatrixView dz) co
                        observed_gradient("dW", weight_)});
 }
 
-void LinearLayer::tell_activation(ConstMatrixView y, ConstMatrixView derivative,
+void LinearLayer::tell_activation(ConstMatrixView z, ConstMatrixView y, ConstMatrixView derivative,
                                   Index first_col) const {
-  std::vector<ObservedMatrix> seen;
+  std::vector<ObservedMatrix> seen = {observed_columns("Z", z, first_col, options_.out)};
   if (has_bias()) seen.push_back(observed_block("b", bias_, bias_.value));
   seen.push_back(result(observed_columns("Y", y, first_col, options_.out)));
   if (!derivative_is_one())

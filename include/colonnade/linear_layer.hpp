@@ -151,9 +151,11 @@ class LinearLayer {
   void in_tiles(Index columns, Index multiply_adds, const Work& work) const;
 
   // For the group's observer, if there is one: what has just been computed.
+  Tensor copy_if_observed(ConstMatrixView matrix) const;
   void tell(std::string_view equation, const std::vector<ObservedMatrix>& matrices) const;
   void tell_product(ConstMatrixView x, ConstMatrixView z) const;
-  void tell_activation(ConstMatrixView y, ConstMatrixView derivative, Index first_col) const;
+  void tell_activation(ConstMatrixView z, ConstMatrixView y, ConstMatrixView derivative,
+                       Index first_col) const;
   void tell_activation_gradient(ConstMatrixView dy, ConstMatrixView derivative, ConstMatrixView dz,
                                 Index first_col) const;
   void tell_input_gradient(ConstMatrixView dz, ConstMatrixView dx) const;

@@ -49,12 +49,6 @@ void write_page(const std::string& path, const std::string& page) {
   replacement.commit();
 }
 
-void print_heading(const Story& story, int matrices) {
-  std::printf("One training step. %s.\n", facts_of(story).c_str());
-  std::printf("Put together as they say they belong, all %s matrices are those of one rank.\n",
-              render_count(matrices).c_str());
-}
-
 }  // namespace
 
 int run_explain(ProcessGroup& world, const ExplainOptions& options) {
@@ -74,11 +68,13 @@ int run_explain(ProcessGroup& world, const ExplainOptions& options) {
   collectively(world, [&] {
     const int matrices = check_numbers(story, on_one, rounding_of_sums());
     if (world.rank() != 0) return;
-    print_heading(story, matrices);
+    const std::string verdict = "Put together as they say they belong, all " +
+                                render_count(matrices) + " matrices are those of one rank.";
+    std::printf("One training step. %s.\n%s\n", facts_of(story).c_str(), verdict.c_str());
     if (options.html.empty()) {
       std::fputs(explain_as_text(story).c_str(), stdout);
     } else {
-      write_page(options.html, explain_as_page(story));
+      write_page(options.html, explain_as_page(story, verdict));
       std::printf("The page is %s.\n", options.html.c_str());
     }
   });

@@ -22,7 +22,7 @@ std::string facts_of(const Story& story);
 
 std::string explain_as_text(const Story& story);
 
-/// One page that needs nothing else, and no network.
-std::string explain_as_page(const Story& story);
+/// One page that needs nothing else, and no network. `verdict` is a sentence on what was checked.
+std::string explain_as_page(const Story& story, const std::string& verdict);
 
 }  // namespace colonnade::app

@@ -91,12 +91,13 @@ Json json_of(const StoryStep& step) {
 
 }  // namespace
 
-std::string explain_as_page(const Story& story) {
+std::string explain_as_page(const Story& story, const std::string& verdict) {
   Json ranks = Json::array(), steps = Json::array();
   for (const StoryRank& rank : story.ranks)
     ranks.push_back({{"tp", rank.tp_rank}, {"dp", rank.dp_rank}});
   for (const StoryStep& step : story.steps) steps.push_back(json_of(step));
   const Json json = {{"facts", facts_of(story)},
+                     {"verdict", verdict},
                      {"mesh", {{"tp", story.job.mesh.tp}, {"dp", story.job.mesh.dp}}},
                      {"ranks", std::move(ranks)},
                      {"steps", std::move(steps)}};

@@ -1,5 +1,8 @@
 #include "app/page.hpp"
 
+#include <array>
+#include <utility>
+
 #include "colonnade/error.hpp"
 
 namespace colonnade::app {
@@ -26,10 +29,9 @@ std::string make_page(const PageParts& parts, std::string_view json) {
   const std::string data = safe_in_html(json);
   std::string page;
   std::string_view rest = parts.html;
-  for (const auto& [mark, text] :
-       {std::pair<std::string_view, std::string_view>("{{style}}", parts.style),
-        {"{{data}}", data},
-        {"{{script}}", parts.script}}) {
+  const std::array<std::pair<std::string_view, std::string_view>, 3> places = {
+      {{"{{style}}", parts.style}, {"{{data}}", data}, {"{{script}}", parts.script}}};
+  for (const auto& [mark, text] : places) {
     const std::size_t at = rest.find(mark);
     if (at == rest.npos) throw Error("a page has no place for its " + std::string(mark));
     page.append(rest.substr(0, at)).append(text);

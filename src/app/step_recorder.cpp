@@ -122,6 +122,7 @@ std::size_t StepRecorder::call_begins(const Fingerprint& announced, SeenCall cal
                 {.found = colonnade::describe(announced)});
   }
   call.before = *moved;
+  call.before->is_result = false;
   const std::string site = call.account == "update" ? moved->site : call.account;
   events_.push_back({.site = site, .phase = announced.phase, .equation = {}, .call = call});
   return events_.size() - 1;

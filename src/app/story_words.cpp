@@ -66,7 +66,8 @@ std::string reason_of_call(const StoryCall& call) {
                "all of the sum.";
       return call.reduction == Reduction::max
                  ? "The largest of all ranks' numbers goes to every rank."
-                 : "The partial sums are added up, and every rank gets all of the sum.";
+                 : "The partial sums are added up, and every rank gets all of the sum: as a "
+                   "reduce-scatter would do it, and an all-gather after it.";
     default:
       return "";
   }
@@ -105,7 +106,7 @@ std::vector<std::string> sentences(const StoryCall& call) {
     }
     std::string what = name;
     if (call.kind == Collective::all_reduce) {
-      what = call.reduction == Reduction::max ? "its " + name : "its part of the sum " + name;
+      what = call.reduction == Reduction::max ? "parts of " + name : "parts of the sum " + name;
     } else {
       const std::string part =
           call.kind == Collective::reduce_scatter ? "its part of the sum's " : "";
@@ -114,6 +115,14 @@ std::vector<std::string> sentences(const StoryCall& call) {
     lines.push_back("rank " + std::to_string(first.from) + " sends " + what + " to " +
                     render_ranks(receivers) + ": " + bytes_words(first.bytes) +
                     (receivers.size() > 1 ? " each" : ""));
+  }
+  if (call.groups.size() > 1) {
+    std::string groups = call.group == "tp" ? "within a copy, among " : "between copies, among ";
+    for (std::size_t i = 0; i < call.groups.size(); ++i) {
+      const std::vector<std::int64_t> ranks(call.groups[i].begin(), call.groups[i].end());
+      groups += (i > 0 ? ", and among " : "") + render_ranks(ranks);
+    }
+    lines.insert(lines.begin(), groups);
   }
   if (lines.empty()) lines.push_back("a rank alone sends nothing");
   return lines;

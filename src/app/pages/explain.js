@@ -33,7 +33,7 @@ function setEquation(node, text) {
 
 function numberText(value) {
   const size = Math.abs(value);
-  if (value !== 0 && (size < 0.005 || size >= 1000)) return value.toExponential(0);
+  if (value !== 0 && (size < 0.005 || size >= 1000)) return value.toExponential(0).replaceAll("-", "−");
   return value.toFixed(size >= 100 ? 1 : 2).replace("-", "−");
 }
 
@@ -84,10 +84,15 @@ function ownerStrip(matrix, call, rank) {
   const group = call.groups.find((ranks) => ranks.includes(rank));
   return group.map((owner) => {
     const [begin, end] = call.pieces[owner];
-    const label = element("div", { class: "owner", of: owner }, `from ${owner}`);
+    const label = element("div", { class: "owner", of: owner }, `from rank ${owner}`);
     label.style.gridColumn = `${begin + 1} / ${end + 1}`;
     return label;
   });
+}
+
+function sizes(count, own, present, absent) {
+  return Array.from({ length: count },
+    (_, i) => i >= own[0] && i < own[1] ? present : absent).join(" ");
 }
 
 function drawMatrix(matrix, rank, gathered) {
@@ -102,7 +107,11 @@ function drawMatrix(matrix, rank, gathered) {
   const local = here.length > 0 ? `here ${here.join(", ")} (${height} × ${width})` : "all of it here";
   const grid = element("div", { class: "grid", role: "img",
     "aria-label": `${matrix.name} on rank ${rank}: ${words}; ${local}` });
-  grid.style.gridTemplateColumns = `repeat(${matrix.cols}, auto)`;
+  // What a rank doesn't have takes less room, and keeps its place.
+  const absent = Math.max(matrix.rows, matrix.cols) > 8 ? "0.5rem" : "0.9rem";
+  grid.style.gridTemplateColumns = sizes(matrix.cols, holding.cols, "var(--cell)", absent);
+  const rows = sizes(matrix.rows, holding.rows, "1.55rem", absent);
+  grid.style.gridTemplateRows = gathered && gathered.by_columns ? `auto ${rows}` : rows;
   if (gathered && gathered.by_columns) grid.append(...ownerStrip(matrix, gathered, rank));
   for (let row = 0; row < matrix.rows; ++row)
     for (let column = 0; column < matrix.cols; ++column)
@@ -215,7 +224,8 @@ function drawMessages(step) {
 function show(index, moves = true) {
   current = Math.max(0, Math.min(story.steps.length - 1, index));
   const step = story.steps[current];
-  byId("place").textContent = `${sectionNames[step.section]} · ${place(step.site)}`;
+  const layer = step.site === step.section ? "" : ` · ${place(step.site)}`;
+  byId("place").textContent = sectionNames[step.section] + layer;
   setEquation(byId("equation"), step.equation);
   byId("reason").textContent = step.reason;
   byId("stage").replaceChildren(...story.ranks.map((_, rank) => drawRank(step, rank)));
@@ -223,8 +233,13 @@ function show(index, moves = true) {
   byId("count").textContent = `${current + 1} of ${story.steps.length}`;
   byId("progress").firstElementChild.style.width = `${100 * (current + 1) / story.steps.length}%`;
   byId("steps").querySelectorAll("button").forEach((button, i) => {
-    if (i === current) button.setAttribute("aria-current", "step");
-    else button.removeAttribute("aria-current");
+    if (i === current) {
+      button.setAttribute("aria-current", "step");
+      const list = byId("steps");  // on a phone it is one long row
+      list.scrollLeft = button.offsetLeft - list.clientWidth / 2;
+    } else {
+      button.removeAttribute("aria-current");
+    }
   });
   byId("first").disabled = byId("previous").disabled = current === 0;
   byId("last").disabled = byId("next").disabled = current + 1 === story.steps.length;
@@ -291,9 +306,14 @@ function listLegend() {
   sample("all", "the same on all ranks");
   sample("partial", "a part of a sum");
   sample("absent", "not on this rank");
+  byId("legend").append(element("li", {}, element("b", {}, "←"), "computed in this step"));
 }
 
+const { tp, dp } = story.mesh;
+const across = tp > 1 && dp > 1 ? tp : Math.min(4, story.ranks.length);
+byId("stage").style.setProperty("--across", across);
 byId("facts").textContent = story.facts;
+byId("verdict").textContent = story.verdict;
 listLegend();
 listSteps();
 for (const [id, index] of [["first", () => 0], ["previous", () => current - 1],

@@ -119,8 +119,8 @@ chaos: build/colonnade ## kill a training run KILLS times, resume it, and compar
 cluster-test: build/colonnade ## train across pretended hosts that speak TCP; as root
 	@COLONNADE=build/colonnade MPIEXEC='$(MPIEXEC)' bash tests/cluster_test.sh
 
-browser-test: build/colonnade ## open the pages that the program writes; screenshots in build/screens
-	@python3 tests/browser_test.py build/colonnade build/screens
+browser-test: build/colonnade ## open the pages that the program writes in chromium
+	@set -e; for script in tests/browser_*.sh; do COLONNADE=build/colonnade bash $$script; done
 
 bench: $(bench_programs) ## measure, on RANKS ranks
 	@set -e; for program in $^; do \

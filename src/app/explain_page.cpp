@@ -21,7 +21,9 @@ constexpr PageParts parts = {
 #include "pages/explain.css.inc"
         ,
     .script =
-#include "pages/explain.js.inc"
+#include "pages/explain_matrices.js.inc"
+#include "pages/explain_messages.js.inc"
+#include "pages/explain_steps.js.inc"
         ,
 };
 

@@ -160,6 +160,9 @@ RANKS_TEST_CASE("explain: who sends what to whom", "3") {
   CHECK(sentences(gather).front() == "rank 0 sends columns 0-1 of Y to ranks 1 and 2: " +
                                          std::to_string(5 * 2 * number) + " bytes each");
   CHECK(gather.bytes_sent == std::vector<Index>(3, 2 * 5 * 2 * number));
+  const StoryCall& norm = call_of(story, "norm", Collective::all_reduce);
+  CHECK(norm.before->cols == 6);
+  CHECK(sentences(norm).back() == "2 more numbers go along in the same messages");
   const StoryCall& scatter = call_of(story, "layers.2", Collective::reduce_scatter);
   CHECK(sentences(scatter).front() ==
         "rank 0 sends its part of the sum's columns 3-4 of dX to "

@@ -123,6 +123,7 @@ std::size_t StepRecorder::call_begins(const Fingerprint& announced, SeenCall cal
   }
   call.before = *moved;
   call.before->is_result = false;
+  call.numbers_beside = count - moved->own.run.size();
   const std::string site = call.account == "update" ? moved->site : call.account;
   events_.push_back({.site = site, .phase = announced.phase, .equation = {}, .call = call});
   return events_.size() - 1;

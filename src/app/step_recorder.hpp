@@ -39,6 +39,7 @@ struct SeenCall {
   std::vector<Range> pieces = {};  // of each rank of the group, in units
   Index unit = 1;
   Index bytes_sent = 0;
+  Index numbers_beside = 0;  // in the same buffer as what it moves
   std::optional<SeenMatrix> before = {};
   std::optional<SeenMatrix> after = {};
 };

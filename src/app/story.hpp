@@ -63,6 +63,7 @@ struct StoryCall {
   std::string account;  // that it is counted under
   Reduction reduction = Reduction::sum;
   bool overlaps = false;                   // it goes on while the ranks compute
+  Index numbers_beside = 0;                // in the same buffer: votes, for one
   std::vector<std::vector<int>> groups;    // ranks of the world
   std::vector<Range> pieces;               // of each rank of the world, where they are cut
   bool by_columns = false;                 // which pieces count; else elements of the block

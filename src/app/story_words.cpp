@@ -20,16 +20,22 @@ std::string bytes_words(Index bytes) {
   return render_count(bytes) + (bytes == 1 ? " byte" : " bytes");
 }
 
-/// How ranks that differ in their part have cut the matrix.
+/// How the ranks have cut the matrix: into blocks, or into runs of the elements of these.
 std::string cut_of(const StoryMatrix& matrix) {
-  const Holding& first = matrix.ranks.front();
-  bool by_columns = false, by_rows = false;
-  for (const Holding& other : matrix.ranks) {
-    by_columns |= !(other.cols == first.cols);
-    by_rows |= !(other.rows == first.rows);
+  bool by_rows = false, by_columns = false, by_elements = false;
+  for (const Holding& a : matrix.ranks) {
+    for (const Holding& b : matrix.ranks) {
+      by_rows |= !(a.rows == b.rows);
+      by_columns |= !(a.cols == b.cols);
+      by_elements |= a.rows == b.rows && a.cols == b.cols && !(a.run == b.run);
+    }
   }
-  if (by_columns && by_rows) return "rows and columns";
-  return by_columns ? "columns" : by_rows ? "rows" : "elements";
+  std::string text;
+  for (const auto& [cuts, what] : {std::pair(by_rows, "rows"), std::pair(by_columns, "columns"),
+                                   std::pair(by_elements, "elements")}) {
+    if (cuts) text.append(text.empty() ? "" : " and ").append(what);
+  }
+  return text;
 }
 
 std::string spread_words(Spread spread, const StoryMatrix& matrix, bool tp) {
@@ -123,6 +129,11 @@ std::vector<std::string> sentences(const StoryCall& call) {
       groups += (i > 0 ? ", and among " : "") + render_ranks(ranks);
     }
     lines.insert(lines.begin(), groups);
+  }
+  if (call.numbers_beside > 0 && !lines.empty()) {
+    lines.push_back(render_count(call.numbers_beside) +
+                    (call.numbers_beside == 1 ? " more number goes" : " more numbers go") +
+                    " along in the same messages");
   }
   if (lines.empty()) lines.push_back("a rank alone sends nothing");
   return lines;

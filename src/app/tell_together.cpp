@@ -17,11 +17,17 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SeenMatrix, name, site, equation, rows, cols,
                                    sums_samples, partial, copies_differ, is_result)
 
 static void to_json(Json& json, const SeenCall& call) {
-  json = {{"kind", call.kind},           {"group", call.group},
-          {"account", call.account},     {"type", call.type},
-          {"reduction", call.reduction}, {"overlaps", call.overlaps},
-          {"pieces", call.pieces},       {"unit", call.unit},
-          {"bytes", call.bytes_sent},    {"before", call.before.value()},
+  json = {{"kind", call.kind},
+          {"group", call.group},
+          {"account", call.account},
+          {"type", call.type},
+          {"reduction", call.reduction},
+          {"overlaps", call.overlaps},
+          {"pieces", call.pieces},
+          {"unit", call.unit},
+          {"bytes", call.bytes_sent},
+          {"beside", call.numbers_beside},
+          {"before", call.before.value()},
           {"after", call.after.value()}};
 }
 
@@ -35,6 +41,7 @@ static void from_json(const Json& json, SeenCall& call) {
   json.at("pieces").get_to(call.pieces);
   json.at("unit").get_to(call.unit);
   json.at("bytes").get_to(call.bytes_sent);
+  json.at("beside").get_to(call.numbers_beside);
   call.before = json.at("before").get<SeenMatrix>();
   call.after = json.at("after").get<SeenMatrix>();
 }
@@ -154,6 +161,7 @@ class Teller {
                      .account = first.account,
                      .reduction = first.reduction,
                      .overlaps = first.overlaps,
+                     .numbers_beside = first.numbers_beside,
                      .groups = groups(first.group == "tp"),
                      .pieces = {},
                      .by_columns = first.before->of_samples,

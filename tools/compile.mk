@@ -168,9 +168,9 @@ build/colonnade: $(program) $(if $(call differs,$(shell readlink build/colonnade
 
 tidy_stamps := $(patsubst %.cpp,$(variant_dir)/tidy/%, \
   $(wildcard $(addsuffix /*.cpp,src src/* tests fuzz bench bench/peers)))
-$(variant_dir)/tidy/%: %.cpp $(wildcard include/*/*.hpp $(addsuffix /*.hpp,src src/* tests fuzz bench bench/peers)) .clang-tidy
+$(variant_dir)/tidy/%: %.cpp $(wildcard include/*/*.hpp $(addsuffix /*.hpp,src src/* tests fuzz bench bench/peers)) .clang-tidy | $(page_strings)
 	$(call say,TIDY $<)
 	@mkdir -p $(@D)
-	$(Q)clang-tidy --quiet --warnings-as-errors='*' $< -- $(filter-out -Werror,$(flags)) \
+	$(Q)clang-tidy --quiet --warnings-as-errors='*' $< -- $(filter-out -Werror,$(flags)) -I$(variant_dir) \
 	  $(if $(filter src/proof/%,$<),-DCOLONNADE_DOUBLE) 2>$@.log || { cat $@.log >&2; exit 1; }
 	@touch $@

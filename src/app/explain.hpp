@@ -10,8 +10,8 @@
 namespace colonnade::app {
 
 /// Goes through one step of the job on sample data and tells what happened, on every rank. Throws,
-/// the same on all, if what the ranks sent is not what their groups counted or the plan predicts.
-/// Collective.
+/// the same on all, if what the ranks sent, pair by pair or in all, is not what their groups
+/// counted or the plan predicts. Collective.
 Story watch_step(ProcessGroup& world, const Job& job, const TrainerOptions& trainer);
 
 /// What differs at most between sums of the same numbers in another order, of the largest of them.

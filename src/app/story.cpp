@@ -176,9 +176,8 @@ std::vector<LedgerLine> traffic_of(const Story& story, int rank) {
   std::vector<LedgerLine> lines;
   for (const StoryStep& step : story.steps) {
     if (!step.call) continue;
-    LedgerLine line = {step.call->group, step.call->account, step.call->kind, 1, 0};
-    for (const Transfer& transfer : step.call->transfers)
-      if (transfer.from == rank) line.bytes_sent += transfer.bytes;
+    const LedgerLine line = {step.call->group, step.call->account, step.call->kind, 1,
+                             step.call->bytes_sent[static_cast<std::size_t>(rank)]};
     const auto same = std::find_if(lines.begin(), lines.end(), [&](const LedgerLine& other) {
       return other.group == line.group && other.account == line.account && other.kind == line.kind;
     });

@@ -45,6 +45,19 @@ void check_traffic(const Story& story, int rank, const std::vector<LedgerLine>& 
   throw Error("the bytes that are told are not those that " + whose);
 }
 
+/// Who sends what to whom must add up to what each sends.
+void check_pairs(const Story& story) {
+  for (const StoryStep& step : story.steps) {
+    if (!step.call) continue;
+    std::vector<Index> sent(story.ranks.size());
+    for (const Transfer& transfer : step.call->transfers)
+      sent[static_cast<std::size_t>(transfer.from)] += transfer.bytes;
+    if (sent != step.call->bytes_sent)
+      throw Error("the bytes between pairs of ranks are not those that the ranks send: " +
+                  step.site + " " + step.equation);
+  }
+}
+
 }  // namespace
 
 double rounding_of_sums() {
@@ -64,6 +77,7 @@ Story watch_step(ProcessGroup& world, const Job& asked, const TrainerOptions& tr
   const std::vector<LedgerLine> counted = counted_traffic(mesh);
   Story story = tell_together(mesh, job.job(), trainer.batch, recorder.events());
   collectively(world, [&] {
+    check_pairs(story);
     check_traffic(story, world.rank(), counted, "were counted");
     check_traffic(story, world.rank(),
                   predict_traffic(job.job(), mesh.tp().rank(), mesh.dp().rank(), parts),

@@ -43,7 +43,7 @@ PAGES = {
         ["explain", "--ranks", "4", "--mesh", "dp=2,tp=2", "--zero1", "--layout", "pair", "--html"],
         [("#step=3", "document.querySelectorAll('.cell.partial').length > 0", True)],
     ),
-    "explain-wide": (
+    "explain-large": (
         ["explain", "--ranks", "3", "--widths", "16,16,12", "--batch", "7", "--loss",
          "cross-entropy", "--html"],
         [("#step=3", "document.querySelectorAll('.owner').length", 9)],

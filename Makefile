@@ -32,7 +32,7 @@ TEST_SCRIPTS = tests/test_*.sh
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all deps deps-peers deps-cluster deps-browser data train demo test chaos cluster-test browser-test fuzz fuzz-keep bench bench-peers plots format lint help install clean FORCE
+.PHONY: all deps deps-peers deps-cluster deps-docs deps-browser data train demo test chaos cluster-test browser-test fuzz fuzz-keep bench bench-peers plots walkthrough docs-check docs-update docs format lint help install clean FORCE
 .DEFAULT_GOAL := all
 # All cores, unless the command line has a -j of its own, which wins, or another make shares them out.
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
@@ -60,12 +60,13 @@ endif
 # What is installed on this machine, found anew by every make that compiles (it takes a few
 # milliseconds) and written when it changed. Being an included file it is made first of all, and
 # make reads everything again after it: `make deps train` needs no second run.
-ifneq ($(filter-out help clean deps deps-peers deps-cluster deps-browser data fuzz fuzz-keep format format-check,$(goals)),)
+ifneq ($(filter-out help clean deps deps-peers deps-cluster deps-docs deps-browser docs data fuzz fuzz-keep format format-check,$(goals)),)
 config := build/config/$(BLAS)-$(notdir $(firstword $(CXX))).mk
 $(config): FORCE
 	@tools/probe.sh $@ "$(CXX)" $(BLAS) $(if $(filter deps test run-fuzzers,$(goals)),install,report)
 include $(config)
 include tools/compile.mk
+include tools/walkthrough.mk
 endif
 
 all: ## build the program; what make does without a target
@@ -81,6 +82,9 @@ deps-cluster: ## install what cluster-test needs: ip, tc
 
 deps-browser: ## install what browser-test needs: Chromium without a window
 	@tools/deps.sh browser
+
+deps-docs: ## install what docs needs: doxygen, Sphinx
+	@tools/deps.sh docs
 
 data: | $(filter deps,$(goals)) ## fetch MNIST into data/mnist
 	@tools/fetch_mnist.sh data/mnist
@@ -134,7 +138,20 @@ plots: build/colonnade ## measure steps of many sizes and draw docs/*.svg (pytho
 	@MPIEXEC='$(MPIEXEC)' tools/plots.sh build/plots $(PLOT_SECONDS)
 	@python3 tools/plots.py build/plots docs
 
-cxx_files = $(wildcard include/*/*.hpp $(addsuffix /*.[ch]pp,src src/* tests fuzz bench bench/peers))
+walkthrough: $(walkthrough_chapters) ## build and run every chapter of docs/walkthrough; chapter-05: that one
+	@$(walkthrough_py) run
+
+docs-check: $(walkthrough_programs) ## check that code, output and drawings in docs/walkthrough are up to date
+	@$(walkthrough_py) check
+
+docs-update: $(walkthrough_programs) ## bring them up to date (python3)
+	@$(walkthrough_py) update
+
+docs: ## build the site of all documents, the walkthrough and the headers' reference, in build/site
+	@tools/site.py build/site
+
+cxx_files = $(wildcard include/*/*.hpp $(addsuffix /*.[ch]pp,src src/* tests fuzz bench bench/peers \
+  docs/walkthrough docs/walkthrough/*))
 shell_files = $(wildcard tools/*.sh tests/*.sh bench/*.sh) .ci/run
 
 format: ## bring all code into the project's format

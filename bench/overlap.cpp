@@ -1,6 +1,8 @@
 // A step, what it computes without any message, and its messages without anything computed: how
-// much of the smaller one the step hides behind the larger. The shape makes both about equal where
-// two hosts have 1 Gbit/s between them and a core each: `tools/cluster.sh bench`.
+// much of the smaller one the step hides behind the larger. The shapes lie on both sides of the one
+// where both are equal if two hosts have 1 Gbit/s between them and a core each:
+// `tools/cluster.sh bench`. Computing grows with the square of the width, communication with the
+// width.
 #include "bench.hpp"
 #include "colonnade/sample_data.hpp"
 #include "colonnade/training_step.hpp"
@@ -10,10 +12,10 @@ namespace {
 
 using namespace colonnade;
 
-constexpr Index batch = 512, width = 1536, layers = 4;
+constexpr Index batch = 1024, layers = 4;
 
 struct Network {
-  Network(ProcessGroup& group, Index row_parts)
+  Network(ProcessGroup& group, Index width, Index row_parts)
       : model(group, {.widths = std::vector<Index>(layers + 1, width),
                       .activate_last = true,
                       .row_parts = row_parts}),
@@ -29,7 +31,7 @@ struct Network {
 /// of each input but the first is summed and scattered.
 class Messages {
  public:
-  explicit Messages(ProcessGroup& world)
+  Messages(ProcessGroup& world, Index width)
       : world_(&world),
         cut_(width, world.size(), "columns"),
         full_(batch, width, world.memory()),
@@ -61,12 +63,14 @@ std::int64_t sent(ProcessGroup& group, const std::function<void()>& work) {
   return (group.total_traffic() - before).bytes_sent;
 }
 
-void measure_all(ProcessGroup& world) {
+void measure(ProcessGroup& world, Index width) {
   const Tensor x = sample_data(batch, width, 0, "x"), t = sample_data(batch, width, 0, "t");
-  Network in_turn(world, 1), overlapped(world, 2);
+  const MlpOptions shape = {.widths = std::vector<Index>(layers + 1, width)};
+  const Index parts = std::max<Index>(2, worthwhile_row_parts(world, shape, batch));
+  Network in_turn(world, width, 1), overlapped(world, width, parts);
   ProcessGroup silence(std::make_unique<bench::SilentTransport>(world.rank(), world.size()));
-  Network alone(silence, 1);
-  Messages messages(world);
+  Network alone(silence, width, 1);
+  Messages messages(world, width);
 
   const std::int64_t bytes = sent(world, [&] { in_turn.step(x, t); });
   bench::require(sent(world, [&] { overlapped.step(x, t); }) == bytes, "the step that overlaps");
@@ -74,7 +78,7 @@ void measure_all(ProcessGroup& world) {
   const auto send = [&] { messages.send_forward(), messages.send_backward(); };
   bench::require(sent(world, send) == bytes, "the messages of a step");
 
-  std::vector<double> steps, steps_in_turn, computes, sends, ratios, bounds, gains;
+  std::vector<double> steps, steps_in_turn, computes, sends, balances, ratios, bounds, gains;
   for (int turn = 0; turn < 9; ++turn) {
     const auto once = [&](const std::function<void()>& work) {
       return bench::measure_once(world, work);
@@ -86,6 +90,7 @@ void measure_all(ProcessGroup& world) {
     const double scatters = once([&] { messages.send_backward(); });
     sends.push_back(gathers + scatters);
     steps_in_turn.push_back(once([&] { in_turn.step(x, t); }));
+    balances.push_back(computes.back() / sends.back());
     ratios.push_back(steps.back() / std::max(computes.back(), sends.back()));
     bounds.push_back(steps.back() /
                      (std::max(forward, gathers) + std::max(computes.back() - forward, scatters)));
@@ -102,17 +107,22 @@ void measure_all(ProcessGroup& world) {
                  "(" + render_fixed(ratio.smallest, 3) + " to " + render_fixed(ratio.largest, 3) +
                      ")" + note);
   };
-  print("a step", steps);
-  print("a step that sends and computes in turn", steps_in_turn);
-  print("computing alone", computes);
-  print("communication alone, " + render_bytes(static_cast<double>(bytes)), sends);
-  print_ratio("a step / the larger of the last two", ratios, "; 1 is all hidden");
-  print_ratio("the same, forward and backward each by itself", bounds, "");
-  print_ratio("in turn / overlapped", gains, "");
+  print(render_count(batch) + " x " + render_count(width) + ", a step in " + render_count(parts) +
+            " parts",
+        steps);
+  print("  in turn", steps_in_turn);
+  print("  computing alone", computes);
+  print("  communication alone, " + render_bytes(static_cast<double>(bytes)), sends);
+  print_ratio("  computing / communication", balances, "");
+  print_ratio("  a step / the larger of the two", ratios, "; 1 is all hidden");
+  print_ratio("  of forward and backward, each by itself", bounds, "");
+  print_ratio("  in turn / overlapped", gains, "");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  return bench::run(argc, argv, "overlap: 512 x 1536, 4 layers", measure_all);
+  return bench::run(argc, argv, "overlap, 4 layers", [](ProcessGroup& world) {
+    for (const Index width : {1088, 1216, 1344, 1536}) measure(world, width);
+  });
 }

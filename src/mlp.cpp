@@ -41,12 +41,14 @@ Index widest_message(const MlpOptions& options) {
 
 Index worthwhile_row_parts(const ProcessGroup& group, const MlpOptions& options, Index rows) {
   if (!group.overlaps() || options.shards > 0 || options.widths.size() < 2) return 1;
-  // A shorter message takes about as long as one without content: two would take twice as long.
-  constexpr Index least_bytes = 64 * 1024;
-  constexpr Index parts = 2;
+  // A shorter message takes about as long as one without content: two would take twice as long. The
+  // more parts, the less time has nothing beside it; but each has its weights packed anew, which
+  // only long parts make up for.
+  constexpr Index least_of_two = 64 * 1024, least_of_four = 512 * 1024;  // bytes of a part
   const Index bytes =
       rows * widest_message(options) * static_cast<Index>(sizeof(Scalar)) / group.size();
-  return bytes / parts >= least_bytes ? parts : 1;
+  if (bytes >= 4 * least_of_four) return 4;
+  return bytes >= 2 * least_of_two ? 2 : 1;
 }
 
 Mlp::Mlp(ProcessGroup& group, const MlpOptions& options) : group_(&group), options_(options) {

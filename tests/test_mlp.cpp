@@ -162,7 +162,8 @@ TEST_CASE("a batch is cut where messages get on by themselves and are long") {
   const ProcessGroup over_messages = harness::spy_group("tp", events, true);
   const MlpOptions options = {.widths = {8, 4096, 8}};
   CHECK(worthwhile_row_parts(in_memory, options, 1 << 20) == 1);
-  CHECK(worthwhile_row_parts(over_messages, options, 1 << 20) == 2);
+  CHECK(worthwhile_row_parts(over_messages, options, 1 << 20) == 4);
+  CHECK(worthwhile_row_parts(over_messages, options, 64) == 2);
   CHECK(worthwhile_row_parts(over_messages, options, 1) == 1);
   // What isn't sent: x, what a pair has between its layers, an output in shards.
   CHECK(worthwhile_row_parts(over_messages, {.widths = {4096, 8}}, 64) == 1);

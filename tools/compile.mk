@@ -62,8 +62,11 @@ app_main := src/app/main.cpp
 library_sources := $(wildcard src/*.cpp src/$(BACKEND)/*.cpp)
 app_sources := $(filter-out $(app_main),$(wildcard src/app/*.cpp))
 proof_sources := $(wildcard src/proof/*.cpp)
+zoo_sources := $(wildcard src/zoo/*.cpp)
 # What proves gradients, with all of the double library that it proves.
 proof_library := $(variant_dir)/double/libcolonnade_proof.a
+# Networks with mistakes in them, on the same library.
+zoo_library := $(variant_dir)/double/libcolonnade_zoo.a
 test_sources := $(wildcard tests/*.cpp)
 # Pages that the program writes: each file becomes a string literal, which src/app/X_page.cpp
 # includes as "pages/FILE.inc".
@@ -78,14 +81,14 @@ fuzzed_sources := $(addprefix src/,$(addsuffix .cpp, \
   mesh place process_group rank_list render safetensors_header safetensors_load self_transport shard \
   shared_file stored_checksum tensor tensor_slice ticks timeline watched_file))
 
-# Of one scalar, $1: objects mirror the sources' paths. What proves gradients is compiled in double
-# only and linked into both programs, with the double library that it proves; the inline namespaces
-# of scalar.hpp keep the two libraries apart.
+# Of one scalar, $1: objects mirror the sources' paths. What proves gradients, and the zoo, are
+# compiled in double only and linked into both programs, with the double library that is proven; the
+# inline namespaces of scalar.hpp keep the two libraries apart.
 define scalar_rules
 dir_$1 := $(variant_dir)/$1
 objects_$1 = $$(patsubst %.cpp,$$(dir_$1)/obj/%.o,$$1)
 parts_$1 := $$(dir_$1)/libcolonnade_app.a $$(dir_$1)/libcolonnade.a
-parts_$1 += $(proof_library)
+parts_$1 += $(zoo_library) $(proof_library)
 
 $$(eval $$(call keep,$$(dir_$1)/command,$(compiler): $(CXX) $(flags) $$(public_defines_$1) $(libraries)))
 
@@ -144,6 +147,7 @@ $(dir_$1)/$2: $(call objects_$1,$3) $4 $(dir_$1)/obj/$2.members
 endef
 
 $(foreach scalar,$(scalars),$(eval $(call scalar_rules,$(scalar))))
+$(eval $(call archive_rule,$(zoo_library),$(call objects_double,$(zoo_sources))))
 $(eval $(call archive_rule,$(proof_library),$(call objects_double,$(proof_sources) $(library_sources))))
 
 $(variant_dir)/pages/%.inc: src/app/pages/%
@@ -172,5 +176,5 @@ $(variant_dir)/tidy/%: %.cpp $(wildcard include/*/*.hpp $(addsuffix /*.hpp,src s
 	$(call say,TIDY $<)
 	@mkdir -p $(@D)
 	$(Q)clang-tidy --quiet --warnings-as-errors='*' $< -- $(filter-out -Werror,$(flags)) -I$(variant_dir) \
-	  $(if $(filter src/proof/%,$<),-DCOLONNADE_DOUBLE) 2>$@.log || { cat $@.log >&2; exit 1; }
+	  $(if $(filter src/proof/% src/zoo/%,$<),-DCOLONNADE_DOUBLE) 2>$@.log || { cat $@.log >&2; exit 1; }
 	@touch $@

@@ -5,6 +5,7 @@
 #   tools/deps.sh peers               installs what `make bench-peers` compares with
 #   tools/deps.sh browser             installs what `make browser-test` opens pages with
 #   tools/deps.sh cluster             installs what `make cluster-test` builds hosts from
+#   tools/deps.sh docs                installs what `make docs` builds the site with
 # A thing counts as there when it can be used, wherever it came from.
 set -euo pipefail
 
@@ -75,11 +76,25 @@ list_cluster() {
   needs_command unshare util-linux
 }
 
+list_docs() {
+  needs_command python3 python3
+  needs_command doxygen doxygen
+  needs_command sphinx-build python3-sphinx
+  # sphinx-build has a Python of its own, which need not be the first on the PATH.
+  local python
+  python=$(sed -n '1s/^#! *\([^ ]*\).*/\1/p' "$(command -v sphinx-build)" 2>/dev/null) || true
+  case $python in */env) python=python3 ;; esac
+  for pair in 'myst_parser python3-myst-parser' 'breathe python3-breathe' 'furo furo'; do
+    "${python:-python3}" -c "import ${pair% *}" 2>/dev/null || echo "${pair#* }"
+  done
+}
+
 case $1 in
   list) list_missing | sort -u; exit ;;
   peers) wanted=list_peers ;;
   browser) wanted=list_browser ;;
   cluster) wanted=list_cluster ;;
+  docs) wanted=list_docs ;;
   *) wanted='list_missing list_recommended' ;;
 esac
 mapfile -t packages < <(for list in $wanted; do "$list"; done | sort -u)

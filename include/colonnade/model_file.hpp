@@ -15,7 +15,7 @@ namespace colonnade::inline COLONNADE_PRECISION {
 /// not finite. Collective over the mesh's world.
 void save_parameters(Mesh& mesh, const Mlp& model, const std::string& path);
 
-/// Writes all gradients, as <name>.grad. They must be whole: after sums of own runs call
+/// Writes all gradients, as NAME.grad. They must be whole: after sums of own runs call
 /// TrainingJob::gather_gradients first. Collective.
 void save_gradients(Mesh& mesh, const Mlp& model, const std::string& path);
 

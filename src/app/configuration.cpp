@@ -169,6 +169,8 @@ std::string_view name_of(Command command) {
       return "demo";
     case Command::explain:
       return "explain";
+    case Command::zoo:
+      return "zoo";
     case Command::inspect:
       return "inspect";
     case Command::info:
@@ -197,6 +199,14 @@ Configuration describe_course(const TrainOptions& options) {
   return all;
 }
 
+Configuration describe_course(const ZooOptions& options) {
+  Configuration all;
+  for (const std::string& name : options.names) add(all, "mistakes", name);
+  add(all, "list", options.list);
+  add(all, "steps", options.steps);
+  return all;
+}
+
 Configuration options_of(const CommandLine& line) {
   switch (line.command) {
     case Command::train_mlp: {
@@ -212,6 +222,8 @@ Configuration options_of(const CommandLine& line) {
       return describe(line.demo);
     case Command::explain:
       return describe(line.explain);
+    case Command::zoo:
+      return describe_course(line.zoo);
     default:
       return {};
   }

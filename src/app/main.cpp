@@ -55,6 +55,8 @@ int run_command(ProcessGroup& world, const app::CommandLine& line,
       return app::run_explain(world, line.explain);
     case app::Command::demo:
       return app::run_demo(world, device, line.demo);
+    case app::Command::zoo:
+      return app::run_zoo(world, line.zoo);
     default:
       return app::run_info(world, device);
   }
@@ -113,7 +115,8 @@ std::optional<app::CommandLine> line_with_ranks(const Arguments& arguments) {
   if (started_by_mpiexec != nullptr && std::string(started_by_mpiexec) != "1") return std::nullopt;
   try {
     app::CommandLine line = app::parse_command_line(arguments);
-    if (line.command == app::Command::explain && line.ranks == 0) line.ranks = 2;
+    if (line.command == app::Command::explain && line.ranks == 0) line.ranks = app::explain_ranks;
+    if (line.command == app::Command::zoo && line.ranks == 0) line.ranks = app::zoo_ranks;
     if (line.ranks > 0) return line;
   } catch (const std::exception&) {
   }

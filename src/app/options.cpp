@@ -89,6 +89,13 @@ class Parser {
                             "a training step of a small model: every number and message");
     add_explain_options(*explain, line.explain);
     add_device_options(*explain, line);
+    explain->get_option("--ranks")->default_str(std::to_string(explain_ranks));
+
+    CLI::App* zoo =
+        add(Command::zoo, app_, "zoo", "mistakes that real systems shipped, run and caught");
+    add_zoo_options(*zoo, line.zoo);
+    add_device_options(*zoo, line);
+    zoo->get_option("--ranks")->default_str(std::to_string(zoo_ranks));
 
     CLI::App* inspect = add(Command::inspect, app_, "inspect",
                             "what a checkpoint or another safetensors file holds");

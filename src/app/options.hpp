@@ -89,6 +89,9 @@ struct BenchOptions {
   std::vector<std::string> arguments;  // of the command line, for the record
 };
 
+/// Where nobody says how many.
+inline constexpr int explain_ranks = 2;
+
 /// So small that a step's numbers fit a screen.
 struct ExplainOptions {
   MlpOptions model = {.widths = {4, 6, 4}};
@@ -99,11 +102,20 @@ struct ExplainOptions {
   std::string html;  // where the page is written, or "" for text
 };
 
+/// Where nobody says how many: most mistakes of the zoo show on several ranks only.
+inline constexpr int zoo_ranks = 2;
+
+struct ZooOptions {
+  std::vector<std::string> names;  // of the mistakes that are run; none: all
+  bool list = false;               // names alone
+  std::int64_t steps = 60;         // of training
+};
+
 struct InspectOptions {
   std::string file;
 };
 
-enum class Command { print, train_mlp, bench_mlp, check, demo, explain, inspect, info };
+enum class Command { print, train_mlp, bench_mlp, check, demo, explain, zoo, inspect, info };
 
 struct CommandLine {
   Command command = Command::print;
@@ -113,6 +125,7 @@ struct CommandLine {
   CheckOptions check;
   DemoOptions demo;
   ExplainOptions explain;
+  ZooOptions zoo;
   InspectOptions inspect;
   DeviceOptions device;
   double watchdog = 0;  // seconds that a rank may wait; 0: forever

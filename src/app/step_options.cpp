@@ -63,4 +63,11 @@ void add_explain_options(CLI::App& command, ExplainOptions& explain) {
       ->check(not_empty("the path of a file"));
 }
 
+void add_zoo_options(CLI::App& command, ZooOptions& zoo) {
+  command.add_option("NAME", zoo.names, "run these mistakes alone")->type_name("")->default_str("");
+  command.add_flag("--list", zoo.list, "say the names of all, and run none");
+  command.add_option("--steps", zoo.steps, "optimizer steps of the loss curves")
+      ->transform(whole_number(1, 10000));
+}
+
 }  // namespace colonnade::app

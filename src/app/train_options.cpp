@@ -198,7 +198,7 @@ void add_parallel_options(CLI::App& command, MlpOptions& model, ParallelOptions&
   command
       .add_option("--overlap", parallel.overlap,
                   "parts of a batch: one's messages go on while another is computed; 1: none\n"
-                  "(default: 2 over MPI, where messages are long)")
+                  "(default: 2 or 4 over MPI, where messages are long)")
       ->transform(whole_number(1, 64))
       ->default_str("");
   command.add_flag("--recompute", model.recompute,

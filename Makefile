@@ -32,7 +32,7 @@ TEST_SCRIPTS = tests/test_*.sh
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all deps deps-peers deps-cluster deps-docs data train demo test chaos cluster-test browser-test fuzz fuzz-keep bench bench-peers plots walkthrough docs-check docs-update docs format lint help install clean FORCE
+.PHONY: all deps deps-peers deps-cluster deps-docs deps-browser data train demo test chaos cluster-test browser-test fuzz fuzz-keep bench bench-peers plots walkthrough docs-check docs-update docs format lint help install clean FORCE
 .DEFAULT_GOAL := all
 # All cores, unless the command line has a -j of its own, which wins, or another make shares them out.
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
@@ -60,7 +60,7 @@ endif
 # What is installed on this machine, found anew by every make that compiles (it takes a few
 # milliseconds) and written when it changed. Being an included file it is made first of all, and
 # make reads everything again after it: `make deps train` needs no second run.
-ifneq ($(filter-out help clean deps deps-peers deps-cluster deps-docs docs data fuzz fuzz-keep format format-check,$(goals)),)
+ifneq ($(filter-out help clean deps deps-peers deps-cluster deps-docs deps-browser docs data fuzz fuzz-keep format format-check,$(goals)),)
 config := build/config/$(BLAS)-$(notdir $(firstword $(CXX))).mk
 $(config): FORCE
 	@tools/probe.sh $@ "$(CXX)" $(BLAS) $(if $(filter deps test run-fuzzers,$(goals)),install,report)
@@ -79,6 +79,9 @@ deps-peers: ## install what bench-peers compares with: PyTorch
 
 deps-cluster: ## install what cluster-test needs: ip, tc
 	@tools/deps.sh cluster
+
+deps-browser: ## install what browser-test needs: Chromium without a window
+	@tools/deps.sh browser
 
 deps-docs: ## install what docs needs: doxygen, Sphinx
 	@tools/deps.sh docs

@@ -74,14 +74,15 @@ ColumnParallelLinear::Output ColumnParallelLinear::finish_forward(Forward begun)
 // Y[:, r] = s(X W_r + b_r); returns the derivative, or nothing if it is 1.
 Tensor ColumnParallelLinear::compute(ConstMatrixView x, const ForwardContext& context,
                                      MatrixView y_local) const {
+  const Range own = output_cut_.range(group_->rank());
   if (derivative_is_one()) {
     forward_product(x, y_local);
-    add_bias(y_local);
+    add_bias(own.begin, y_local);
     return {};
   }
   Tensor z(x.rows, weight_.value.cols(), memory());
-  forward_product(x, z);                                                   // Z_r = X W_r
-  activate(context, output_cut_.range(group_->rank()).begin, z, y_local);  // s(Z_r + b_r)
+  forward_product(x, z);                     // Z_r = X W_r
+  activate(context, own.begin, z, y_local);  // s(Z_r + b_r)
   return z;
 }
 
@@ -94,7 +95,8 @@ ColumnParallelLinear::Backward ColumnParallelLinear::begin_backward(Cache cache,
   }
   Backward begun;
   // dZ_r = dY[:, r] * s', db_r += 1^T dZ_r
-  begun.dz = backward_activation(std::move(cache.derivative), std::move(dy));
+  begun.dz = backward_activation(std::move(cache.derivative), std::move(dy),
+                                 output_cut_.range(group_->rank()).begin);
   begun.x = std::move(cache.x);  // for dW_r += X^T dZ_r
   if (input_gradient_ != InputGradient::none) {
     begun.partial_dx = Tensor(begun.x.rows(), begun.x.cols(), group_->visible_memory());

@@ -56,26 +56,37 @@ void LinearLayer::in_tiles(Index columns, Index multiply_adds, const Work& work)
 void LinearLayer::forward_product(ConstMatrixView x, MatrixView z) const {
   const Span span = group_->span(Activity::product);
   const ConstMatrixView w = weight_.value;
-  if (options_.shards > 0) return linear_forward(x, w, z, weight_.weight_shards());
-  in_tiles(z.cols, x.size() * z.cols,
-           [&](Range tile) { linear_forward(x, w.columns(tile), z.columns(tile)); });
+  if (options_.shards > 0) {
+    linear_forward(x, w, z, weight_.weight_shards());
+  } else {
+    in_tiles(z.cols, x.size() * z.cols,
+             [&](Range tile) { linear_forward(x, w.columns(tile), z.columns(tile)); });
+  }
+  if (group_->observer() != nullptr) tell_product(x, z);
 }
 
 void LinearLayer::backward_input(ConstMatrixView dz, MatrixView dx) const {
   const Span span = group_->span(Activity::input_gradient);  // ranks may have met for its memory
   const ConstMatrixView w = weight_.value;
-  if (options_.shards > 0) return linear_backward_input(dz, w, dx, weight_.weight_shards());
-  in_tiles(dx.cols, dz.size() * dx.cols,
-           [&](Range tile) { linear_backward_input_part(dz, w, tile.begin, dx.columns(tile)); });
+  if (options_.shards > 0) {
+    linear_backward_input(dz, w, dx, weight_.weight_shards());
+  } else {
+    in_tiles(dx.cols, dz.size() * dx.cols,
+             [&](Range tile) { linear_backward_input_part(dz, w, tile.begin, dx.columns(tile)); });
+  }
+  if (group_->observer() != nullptr) tell_input_gradient(dz, dx);
 }
 
 void LinearLayer::backward_weight(ConstMatrixView x, ConstMatrixView dz) {
   const Span span = group_->next_span(Activity::weight_gradient);
-  if (options_.shards > 0)
-    return linear_backward_weight(x, dz, weight_.grad, weight_.weight_shards());
-  in_tiles(dz.cols, x.size() * dz.cols, [&](Range tile) {
-    linear_backward_weight(x, dz.columns(tile), weight_.grad.columns(tile));
-  });
+  if (options_.shards > 0) {
+    linear_backward_weight(x, dz, weight_.grad, weight_.weight_shards());
+  } else {
+    in_tiles(dz.cols, x.size() * dz.cols, [&](Range tile) {
+      linear_backward_weight(x, dz.columns(tile), weight_.grad.columns(tile));
+    });
+  }
+  if (group_->observer() != nullptr) tell_weight_gradient(x, dz);
 }
 
 void LinearLayer::add_weight_gradient(Backward& begun) {
@@ -90,31 +101,45 @@ Tensor LinearLayer::finish_backward(Backward begun) const {
   return std::move(begun.dx);
 }
 
-void LinearLayer::add_bias(MatrixView z) const {
+// For ops that write over what they have read.
+Tensor LinearLayer::copy_if_observed(ConstMatrixView matrix) const {
+  return group_->observer() != nullptr ? Tensor::copy_of(matrix) : Tensor();
+}
+
+void LinearLayer::add_bias(Index first_col, MatrixView z) const {
   const Span span = group_->next_span(Activity::activation);
+  const Tensor sum = copy_if_observed(z);
   bias_forward(bias_.value, z);
+  if (group_->observer() != nullptr) tell_activation(sum, z, {}, first_col);
 }
 
 void LinearLayer::activate(const ForwardContext& context, Index first_col, MatrixView z,
                            MatrixView y) const {
   const Span span = group_->next_span(Activity::activation);
+  const Tensor sum = copy_if_observed(z);
   activation_forward(options_.activation, bias_.value, z, y);
-  if (options_.dropout == 0 || !context.training) return;
-  dropout_forward({.random = dropout_.at(context.step),
-                   .rate = options_.dropout,
-                   .first_row = context.first_row,
-                   .first_col = first_col},
-                  y, z);
+  if (options_.dropout > 0 && context.training) {
+    dropout_forward({.random = dropout_.at(context.step),
+                     .rate = options_.dropout,
+                     .first_row = context.first_row,
+                     .first_col = first_col},
+                    y, z);
+  }
+  if (group_->observer() != nullptr) tell_activation(sum, y, z, first_col);
 }
 
-Tensor LinearLayer::backward_activation(Tensor derivative, Tensor dy) {
+Tensor LinearLayer::backward_activation(Tensor derivative, Tensor dy, Index first_col) {
   const Span span = group_->span(Activity::activation);
-  if (derivative_is_one()) {
+  const bool is_one = derivative_is_one();
+  const Tensor factors = copy_if_observed(derivative);
+  if (is_one) {
     bias_backward(dy, bias_.grad);
-    return dy;
+  } else {
+    activation_backward(dy, derivative, bias_.grad);
   }
-  activation_backward(dy, derivative, bias_.grad);
-  return derivative;
+  if (group_->observer() != nullptr)
+    tell_activation_gradient(dy, factors, is_one ? dy : derivative, first_col);
+  return is_one ? std::move(dy) : std::move(derivative);
 }
 
 }  // namespace colonnade::inline COLONNADE_PRECISION

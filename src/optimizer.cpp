@@ -1,10 +1,13 @@
 #include "colonnade/optimizer.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <string_view>
 #include <utility>
 
 #include "colonnade/ops.hpp"
+#include "observed.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
 
@@ -31,6 +34,36 @@ void update(const AdamWCoefficients& c, AdamW::Moments& moments, UsedGradients g
   moments.parameter->grad_is_zero = true;
 }
 
+/// `layers.0`
+std::string_view layer_of(const Parameter& parameter) {
+  return std::string_view(parameter.name).substr(0, parameter.name.rfind('.'));
+}
+
+/// Before the update, which may zero it.
+void tell_gradient(Observer& observer, AdamW::Moments& moments) {
+  const Parameter& parameter = *moments.parameter;
+  const ConstMatrixView own = elements(moments.parameter->grad, moments.own);
+  const ObservedMatrix seen =
+      observed_block(parameter.is_bias ? "db" : "dW", parameter, own, moments.own.begin);
+  observer.computed(layer_of(parameter), Phase::none, parameter.is_bias ? "g = db" : "g = dW",
+                    {&seen, 1});
+}
+
+void tell_update(Observer& observer, AdamW::Moments& moments) {
+  const Parameter& parameter = *moments.parameter;
+  const auto seen = [&](std::string_view name, ConstMatrixView run) {
+    return result(observed_block(name, parameter, run, moments.own.begin));
+  };
+  const bool is_bias = parameter.is_bias;
+  const std::array matrices = {
+      seen(is_bias ? "m(b)" : "m(W)", moments.first),
+      seen(is_bias ? "v(b)" : "v(W)", moments.second),
+      seen(is_bias ? "b′" : "W′", elements(moments.parameter->value, moments.own)),
+  };
+  observer.computed(layer_of(parameter), Phase::none,
+                    is_bias ? "b′ = AdamW(b, m, v)" : "W′ = AdamW(W, m, v)", matrices);
+}
+
 }  // namespace
 
 std::vector<Range> element_runs(const Parameter& parameter, int ranks) {
@@ -55,7 +88,8 @@ AdamW::AdamW(std::span<Parameter* const> parameters, const AdamWOptions& options
   }
 }
 
-void AdamW::step(double factor, double gradient_scale, UsedGradients gradients) {
+void AdamW::step(double factor, double gradient_scale, UsedGradients gradients,
+                 Observer* observer) {
   ++updates_;
   AdamWCoefficients c = {
       .learning_rate = options_.learning_rate * factor,
@@ -70,7 +104,9 @@ void AdamW::step(double factor, double gradient_scale, UsedGradients gradients) 
   for (Moments& moments : moments_) {
     Parameter& parameter = *moments.parameter;
     c.weight_decay = !parameter.is_bias || options_.decay_bias ? options_.weight_decay : 0;
+    if (observer != nullptr) tell_gradient(*observer, moments);
     update(c, moments, gradients);
+    if (observer != nullptr) tell_update(*observer, moments);
     if (moments_over_ == nullptr) continue;
     const AccountScope charge = moments_over_->charge(account_);
     Tensor& value = parameter.value;

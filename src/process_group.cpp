@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 
+#include "colonnade/observer.hpp"
 #include "place.hpp"
 #include "watched_file.hpp"
 
@@ -263,6 +264,11 @@ void ProcessGroup::record(std::shared_ptr<Timeline> timeline) {
   transport_->broadcast(id.data(), 2, DataType::int64, 0);
   recorded_as_ = timeline_->add_group(
       {std::string(name_.view()), {static_cast<int>(id[0]), static_cast<int>(id[1])}, size()});
+}
+
+void ProcessGroup::observe(Observer& observer) {
+  transport_ = observer.listen(std::move(transport_), name_.view());
+  observer_ = &observer;
 }
 
 Traffic ProcessGroup::total_traffic() const {

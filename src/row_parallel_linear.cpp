@@ -93,13 +93,14 @@ Tensor RowParallelLinear::sum_over_ranks(Tensor partial) const {
 
 // y = s(Z + b); returns the derivative, or nothing if it is 1.
 Tensor RowParallelLinear::activate_sum(Tensor z, const ForwardContext& context, Tensor& y) const {
+  const Index first_col = output_cut_.range(shard_output_ ? group_->rank() : 0).begin;
   if (derivative_is_one()) {
-    add_bias(z);
+    add_bias(first_col, z);
     y = std::move(z);
     return {};
   }
   y = Tensor(z.rows(), z.cols(), memory());
-  activate(context, output_cut_.range(shard_output_ ? group_->rank() : 0).begin, z, y);
+  activate(context, first_col, z, y);
   return z;
 }
 
@@ -113,7 +114,8 @@ RowParallelLinear::Backward RowParallelLinear::begin_backward(Cache cache, Tenso
   }
   Backward begun;
   // dZ = dY * s', db += 1^T dZ
-  begun.dz = backward_activation(std::move(cache.derivative), std::move(dy));
+  begun.dz = backward_activation(std::move(cache.derivative), std::move(dy),
+                                 output_cut_.range(shard_output_ ? group_->rank() : 0).begin);
   if (shard_output_)
     begun.dz = ReduceScatterColumns::backward(*group_, output_cut_, begun.dz);  // all columns
   begun.x = std::move(cache.x);  // for dW_r += X_r^T dZ

@@ -188,8 +188,8 @@ prints "the command line wins over the file" "step 2/2" on 2 train mlp --config 
 
 # --- What is refused: one line from one rank, and every rank ends with an error ------------------------
 
-refuses "no command" "no command: wanted train, bench, check, demo, zoo, inspect, report, predict or info;" on 2
-refuses "an unknown command" "no such command: wanted train, bench, check, demo, zoo, inspect, report, predict or info, found 'fly'" on 2 fly
+refuses "no command" "no command: wanted train, bench, check, demo, explain, zoo, inspect, report, predict or info;" on 2
+refuses "an unknown command" "no such command: wanted train, bench, check, demo, explain, zoo, inspect, report, predict or info, found 'fly'" on 2 fly
 refuses "half a command" "no command: wanted mlp; see 'colonnade train --help'" on 2 train
 refuses "an unknown option" "unknown argument: --bogus" on 2 train mlp --bogus
 refuses "batch 0" "--batch: wanted a whole number from 1 .*, found '0'" on 2 "${folder[@]}" --batch 0

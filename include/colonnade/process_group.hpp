@@ -52,6 +52,7 @@ struct Account {
 };
 
 class AccountScope;
+class Observer;
 class Place;
 
 /// Move-only; one that was moved from has no ranks and must not be used. Tensors made with memory()
@@ -174,6 +175,14 @@ class ProcessGroup {
   /// of that and the beginning of this.
   Span next_span(Activity activity) { return span_from(Span::Begin::at_last_look, activity, 0); }
 
+  /// From now on `observer`, which must outlive the group, sees what is computed beside this group
+  /// and stands between it and its transport. Nothing may be under way.
+  void observe(Observer& observer);
+  /// Null where nobody observes.
+  Observer* observer() const { return observer_; }
+  /// That of the innermost charge().
+  Phase phase() const { return phase_; }
+
   /// A file that is there, for all ranks to write their parts of. Collective, and not counted.
   std::unique_ptr<SharedFile> open_shared(const std::string& path);
 
@@ -260,8 +269,9 @@ class ProcessGroup {
   std::int64_t calls_ = 0;
   std::shared_ptr<Place> place_;        // null: nobody watches
   std::shared_ptr<Timeline> timeline_;  // null: nobody records
-  std::vector<std::uint16_t> sites_;    // of each account, in the timeline
-  std::uint16_t recorded_as_ = 0;       // this group's index in the timeline
+  Observer* observer_ = nullptr;
+  std::vector<std::uint16_t> sites_;  // of each account, in the timeline
+  std::uint16_t recorded_as_ = 0;     // this group's index in the timeline
 };
 
 /// Charges a group's traffic to one account until its end, and to the former one again after it.

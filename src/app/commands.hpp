@@ -20,6 +20,9 @@ int run_bench_mlp(ProcessGroup& world, const Device& device, const BenchOptions&
 /// check holds.
 int run_check(ProcessGroup& world, const Device& device, const CheckOptions& options);
 
+/// Tells one step of a small job: every matrix on every rank, and every message.
+int run_explain(ProcessGroup& world, const ExplainOptions& options);
+
 /// Runs mistakes that real systems shipped beside the right code. 1 unless a check catches each of
 /// them that shows on this number of ranks, and none the right code.
 int run_zoo(ProcessGroup& world, const ZooOptions& options);

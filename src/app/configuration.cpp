@@ -155,6 +155,15 @@ Configuration describe(const PredictOptions& options) {
   return all;
 }
 
+Configuration describe(const ExplainOptions& options) {
+  Configuration all;
+  add_model(all, options.model);
+  add_loss(all, options.loss);
+  add_parallel(all, options.model, options.parallel);
+  add_step(all, options.trainer, options.clip);
+  return all;
+}
+
 namespace {
 
 std::string_view name_of(Command command) {
@@ -169,6 +178,8 @@ std::string_view name_of(Command command) {
       return "check";
     case Command::demo:
       return "demo";
+    case Command::explain:
+      return "explain";
     case Command::zoo:
       return "zoo";
     case Command::inspect:
@@ -225,6 +236,8 @@ Configuration options_of(const CommandLine& line) {
       return describe(line.check);
     case Command::demo:
       return describe(line.demo);
+    case Command::explain:
+      return describe(line.explain);
     case Command::zoo:
       return describe_course(line.zoo);
     case Command::predict:

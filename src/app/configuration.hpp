@@ -20,6 +20,7 @@ Configuration describe(const TrainOptions& options);
 Configuration describe(const BenchOptions& options);
 Configuration describe(const CheckOptions& options);
 Configuration describe(const DemoOptions& options);
+Configuration describe(const ExplainOptions& options);
 Configuration describe(const PredictOptions& options);
 
 /// What all ranks must be started with alike: build, command, and of its options those that decide

@@ -52,6 +52,8 @@ int run_command(ProcessGroup& world, const app::CommandLine& line,
       return app::run_bench_mlp(world, device, line.bench);
     case app::Command::check:
       return app::run_check(world, device, line.check);
+    case app::Command::explain:
+      return app::run_explain(world, line.explain);
     case app::Command::predict:
       return app::run_predict(world, device, line.predict);
     case app::Command::demo:
@@ -116,6 +118,7 @@ std::optional<app::CommandLine> line_with_ranks(const Arguments& arguments) {
   if (started_by_mpiexec != nullptr && std::string(started_by_mpiexec) != "1") return std::nullopt;
   try {
     app::CommandLine line = app::parse_command_line(arguments);
+    if (line.command == app::Command::explain && line.ranks == 0) line.ranks = app::explain_ranks;
     if (line.command == app::Command::zoo && line.ranks == 0) line.ranks = app::zoo_ranks;
     if (line.ranks > 0) return line;
   } catch (const std::exception&) {

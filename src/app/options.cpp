@@ -86,6 +86,12 @@ class Parser {
     add_demo_options(*demo, line.demo);
     add_device_options(*demo, line);
 
+    CLI::App* explain = add(Command::explain, app_, "explain",
+                            "a training step of a small model: every number and message");
+    add_explain_options(*explain, line.explain);
+    add_device_options(*explain, line);
+    explain->get_option("--ranks")->default_str(std::to_string(explain_ranks));
+
     CLI::App* zoo =
         add(Command::zoo, app_, "zoo", "mistakes that real systems shipped, run and caught");
     add_zoo_options(*zoo, line.zoo);
@@ -220,6 +226,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   }
   line.command = parser.command();
   line.check.trainer.seed = line.check.model.seed;
+  line.explain.trainer.seed = line.explain.model.seed;
   line.bench.trainer.seed = line.bench.model.seed;
   line.bench.arguments = arguments;
   if (line.command != Command::train_mlp) return line;

@@ -89,6 +89,19 @@ struct BenchOptions {
   std::vector<std::string> arguments;  // of the command line, for the record
 };
 
+/// Where nobody says how many.
+inline constexpr int explain_ranks = 2;
+
+/// So small that a step's numbers fit a screen.
+struct ExplainOptions {
+  MlpOptions model = {.widths = {4, 6, 4}};
+  LossOptions loss;
+  TrainerOptions trainer = {.batch = 3};
+  ParallelOptions parallel;
+  double clip = 0;   // 0: unbounded
+  std::string html;  // where the page is written, or "" for text
+};
+
 /// Where nobody says how many: most mistakes of the zoo show on several ranks only.
 inline constexpr int zoo_ranks = 2;
 
@@ -120,7 +133,19 @@ struct PredictOptions {
   std::string layout;
 };
 
-enum class Command { print, train_mlp, bench_mlp, check, demo, zoo, inspect, report, predict, info };
+enum class Command {
+  print,
+  train_mlp,
+  bench_mlp,
+  check,
+  demo,
+  explain,
+  zoo,
+  inspect,
+  report,
+  predict,
+  info
+};
 
 struct CommandLine {
   Command command = Command::print;
@@ -129,6 +154,7 @@ struct CommandLine {
   BenchOptions bench;
   CheckOptions check;
   DemoOptions demo;
+  ExplainOptions explain;
   ZooOptions zoo;
   InspectOptions inspect;
   ReportOptions report;

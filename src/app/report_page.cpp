@@ -108,11 +108,6 @@ Json json_of(const LoggedRun& run) {
   return json;
 }
 
-/// Replaces the one place of the template that is marked so.
-void fill_in(std::string& page, std::string_view mark, std::string_view text) {
-  page.replace(page.find(mark), mark.size(), text);
-}
-
 }  // namespace
 
 std::string report_data(const std::vector<NamedRun>& runs) {
@@ -122,29 +117,11 @@ std::string report_data(const std::vector<NamedRun>& runs) {
     json["name"] = run.name;
     all["runs"].push_back(std::move(json));
   }
-  const std::string text = all.dump(-1, ' ', true, Json::error_handler_t::replace);
-  std::string safe;
-  for (const char c : text) {  // "<" would let a name end the <script>, or begin a comment
-    if (c == '<') {
-      safe += "\\u003c";
-    } else {
-      safe += c;
-    }
-  }
-  return safe;
+  return all.dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 
 std::string report_page(const std::vector<NamedRun>& runs) {
-  std::string html(page("report.html"));
-  // The numbers last: what users named is in them, and must not be taken for a mark.
-  fill_in(html, "@licence@", page("uPlot.LICENSE"));
-  fill_in(html, "@uplot.css@", page("uPlot.min.css"));
-  fill_in(html, "@report.css@", page("report.css"));
-  fill_in(html, "@uplot.js@", page("uPlot.iife.min.js"));
-  fill_in(html, "@report_charts.js@", page("report_charts.js"));
-  fill_in(html, "@report.js@", page("report.js"));
-  fill_in(html, "@data@", report_data(runs));
-  return html;
+  return make_page("report.html", report_data(runs));
 }
 
 std::vector<std::string> names_of_runs(const std::vector<std::string>& paths) {

@@ -17,7 +17,7 @@ struct NamedRun {
 /// A chart of more points would be no clearer, only longer: each then is the mean of several steps.
 inline constexpr std::size_t most_points = 1500;
 
-/// The numbers of the page as JSON that may stand in a <script>.
+/// The numbers of the page, as JSON.
 std::string report_data(const std::vector<NamedRun>& runs);
 
 std::string report_page(const std::vector<NamedRun>& runs);

@@ -51,6 +51,18 @@ void add_demo_options(CLI::App& command, DemoOptions& demo) {
       ->transform(whole_number(0, largest));
 }
 
+void add_explain_options(CLI::App& command, ExplainOptions& explain) {
+  add_model_options(command, explain.model);
+  add_loss_options(command, explain.loss);
+  add_parallel_options(command, explain.model, explain.parallel);
+  add_step_options(command, explain.trainer, explain.clip);
+  command
+      .add_option("--html", explain.html,
+                  "write a page for a browser, which goes through the step forwards and backwards")
+      ->type_name("FILE")
+      ->check(not_empty("the path of a file"));
+}
+
 void add_zoo_options(CLI::App& command, ZooOptions& zoo) {
   command.add_option("NAME", zoo.names, "run these mistakes alone")->type_name("")->default_str("");
   command.add_flag("--list", zoo.list, "say the names of all, and run none");

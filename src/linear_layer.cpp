@@ -62,7 +62,7 @@ void LinearLayer::forward_product(ConstMatrixView x, MatrixView z) const {
     in_tiles(z.cols, x.size() * z.cols,
              [&](Range tile) { linear_forward(x, w.columns(tile), z.columns(tile)); });
   }
-  if (group_->observer() != nullptr) tell_product(x, z);
+  tell_product(x, z);
 }
 
 void LinearLayer::backward_input(ConstMatrixView dz, MatrixView dx) const {
@@ -74,7 +74,7 @@ void LinearLayer::backward_input(ConstMatrixView dz, MatrixView dx) const {
     in_tiles(dx.cols, dz.size() * dx.cols,
              [&](Range tile) { linear_backward_input_part(dz, w, tile.begin, dx.columns(tile)); });
   }
-  if (group_->observer() != nullptr) tell_input_gradient(dz, dx);
+  tell_input_gradient(dz, dx);
 }
 
 void LinearLayer::backward_weight(ConstMatrixView x, ConstMatrixView dz) {
@@ -86,7 +86,7 @@ void LinearLayer::backward_weight(ConstMatrixView x, ConstMatrixView dz) {
       linear_backward_weight(x, dz.columns(tile), weight_.grad.columns(tile));
     });
   }
-  if (group_->observer() != nullptr) tell_weight_gradient(x, dz);
+  tell_weight_gradient(x, dz);
 }
 
 void LinearLayer::add_weight_gradient(Backward& begun) {
@@ -110,7 +110,7 @@ void LinearLayer::add_bias(Index first_col, MatrixView z) const {
   const Span span = group_->next_span(Activity::activation);
   const Tensor sum = copy_if_observed(z);
   bias_forward(bias_.value, z);
-  if (group_->observer() != nullptr) tell_activation(sum, z, {}, first_col);
+  tell_activation(sum, z, {}, first_col);
 }
 
 void LinearLayer::activate(const ForwardContext& context, Index first_col, MatrixView z,
@@ -125,7 +125,7 @@ void LinearLayer::activate(const ForwardContext& context, Index first_col, Matri
                      .first_col = first_col},
                     y, z);
   }
-  if (group_->observer() != nullptr) tell_activation(sum, y, z, first_col);
+  tell_activation(sum, y, z, first_col);
 }
 
 Tensor LinearLayer::backward_activation(Tensor derivative, Tensor dy, Index first_col) {
@@ -137,8 +137,7 @@ Tensor LinearLayer::backward_activation(Tensor derivative, Tensor dy, Index firs
   } else {
     activation_backward(dy, derivative, bias_.grad);
   }
-  if (group_->observer() != nullptr)
-    tell_activation_gradient(dy, factors, is_one ? dy : derivative, first_col);
+  tell_activation_gradient(dy, factors, is_one ? dy : derivative, first_col);
   return is_one ? std::move(dy) : std::move(derivative);
 }
 

@@ -32,6 +32,7 @@ void LinearLayer::tell(std::string_view equation,
 }
 
 void LinearLayer::tell_product(ConstMatrixView x, ConstMatrixView z) const {
+  if (group_->observer() == nullptr) return;
   const bool complete = weight_.owned_rows.size() == options_.in;
   tell("Z = X W", {observed_columns("X", x, weight_.owned_rows.begin, options_.in),
                    observed_block("W", weight_, weight_.value),
@@ -40,6 +41,7 @@ void LinearLayer::tell_product(ConstMatrixView x, ConstMatrixView z) const {
 }
 
 void LinearLayer::tell_input_gradient(ConstMatrixView dz, ConstMatrixView dx) const {
+  if (group_->observer() == nullptr) return;
   const bool complete = weight_.owned_cols.size() == options_.out;
   tell("dX = dZ Wᵀ", {observed_columns("dZ", dz, weight_.owned_cols.begin, options_.out),
                       observed_block("W", weight_, weight_.value),
@@ -48,6 +50,7 @@ void LinearLayer::tell_input_gradient(ConstMatrixView dz, ConstMatrixView dx) co
 }
 
 void LinearLayer::tell_weight_gradient(ConstMatrixView x, ConstMatrixView dz) const {
+  if (group_->observer() == nullptr) return;
   tell("dW += Xᵀ dZ", {observed_columns("X", x, weight_.owned_rows.begin, options_.in),
                        observed_columns("dZ", dz, weight_.owned_cols.begin, options_.out),
                        observed_gradient("dW", weight_)});
@@ -55,6 +58,7 @@ void LinearLayer::tell_weight_gradient(ConstMatrixView x, ConstMatrixView dz) co
 
 void LinearLayer::tell_activation(ConstMatrixView z, ConstMatrixView y, ConstMatrixView derivative,
                                   Index first_col) const {
+  if (group_->observer() == nullptr) return;
   std::vector<ObservedMatrix> seen = {observed_columns("Z", z, first_col, options_.out)};
   if (has_bias()) seen.push_back(observed_block("b", bias_, bias_.value));
   seen.push_back(result(observed_columns("Y", y, first_col, options_.out)));
@@ -65,6 +69,7 @@ void LinearLayer::tell_activation(ConstMatrixView z, ConstMatrixView y, ConstMat
 
 void LinearLayer::tell_activation_gradient(ConstMatrixView dy, ConstMatrixView derivative,
                                            ConstMatrixView dz, Index first_col) const {
+  if (group_->observer() == nullptr) return;
   std::vector<ObservedMatrix> seen = {observed_columns("dY", dy, first_col, options_.out)};
   std::string equation = "dZ = dY";
   if (!derivative_is_one()) {

@@ -106,7 +106,7 @@ void TrainingStep::join_gradients_along_tree() {
     }
   }
   if (added_ + 1 == micro_batches_) {
-    if (Observer* observer = model_->group().observer()) tell_gradient_sums(*observer, *model_);
+    tell_gradient_sums(*model_);
     return;
   }
   if (gradient_sums_.size() == static_cast<std::size_t>(gradient_sums_height_)) {
@@ -132,7 +132,7 @@ void TrainingStep::sum_over_copies(std::span<double> numbers) {
   check_count(added_ == micro_batches_);
   if (data_parallel_ == nullptr) return;
   data_parallel_->finish();
-  if (Observer* observer = model_->group().observer()) tell_loss_part(*observer, numbers[0]);
+  tell_loss_part(model_->group(), numbers[0]);
   ProcessGroup& group = data_parallel_->group();
   const AccountScope charge = group.charge(group.account("loss"));
   group.all_reduce(numbers, Reduction::sum, exact() ? SumOrder::tree : SumOrder::any);
@@ -149,7 +149,7 @@ StepResult TrainingStep::finish(double factor, bool stop) {
   sum_over_copies(std::span(sums).first(judges_gradients() ? 2 : 1));
   StepResult result;
   result.loss = loss_->mean(sums[0], rows_);
-  if (Observer* observer = model_->group().observer()) tell_loss(*observer, sums[0], result.loss);
+  tell_loss(model_->group(), sums[0], result.loss);
   bool loss_is_finite = std::isfinite(result.loss);
   if (judges_gradients()) share(result, sums[1], loss_is_finite);
   if (!loss_is_finite) return refuse(std::move(result), "loss", "is not finite");
@@ -189,7 +189,7 @@ void TrainingStep::share(StepResult& result, double votes, bool& loss_is_finite)
   double sum = 0;
   for (std::size_t i = 0; i < tensors; ++i) sum += squares_[i];
   result.gradient_norm = std::sqrt(sum);
-  if (Observer* observer = group.observer()) tell_norm(*observer, squares_, *result.gradient_norm);
+  tell_norm(group, squares_, *result.gradient_norm);
 }
 
 StepResult TrainingStep::refuse(StepResult result, const std::string& quantity,
@@ -213,7 +213,7 @@ void TrainingStep::sum_squares() {
                   : in_runs ? sum_of_squares(data_parallel_->own_sum(parameter))
                             : sum_of_squares(parameter.grad, parameter.weight_shards());
   }
-  if (Observer* observer = model_->group().observer()) tell_squares(*observer, squares_, in_runs);
+  tell_squares(model_->group(), squares_, in_runs);
   if (!in_runs) return;
   ProcessGroup& dp = data_parallel_->group();
   const AccountScope charge = dp.charge(dp.account("norm"));

@@ -123,8 +123,8 @@ chaos: build/colonnade ## kill a training run KILLS times, resume it, and compar
 cluster-test: build/colonnade ## train across pretended hosts that speak TCP; as root
 	@COLONNADE=build/colonnade MPIEXEC='$(MPIEXEC)' bash tests/cluster_test.sh
 
-browser-test: build/colonnade ## open the pages that the program writes in chromium
-	@set -e; for script in tests/browser_*.sh; do COLONNADE=build/colonnade bash $$script; done
+browser-test: $(if $(all_programs),$(variant_dir)/float/colonnade) ## open the pages that the program writes in chromium
+	@TEST_SCALARS= TEST_SCRIPTS='tests/browser_*.sh' tools/run_tests.sh $(variant_dir)
 
 bench: $(bench_programs) ## measure, on RANKS ranks
 	@set -e; for program in $^; do \

@@ -60,7 +60,7 @@ processes() {
   count "$name" $?
 }
 
-for scalar in ${TEST_SCALARS:-float double}; do
+for scalar in ${TEST_SCALARS-float double}; do
   for ranks in "$@"; do
     processes "$scalar, ranks $ranks" "$ranks" "$scalar"
     if [ "$ranks" -gt 1 ]; then processes "$scalar, ranks $ranks over MPI" "$ranks" "$scalar" --over-mpi; fi

@@ -50,6 +50,10 @@ int main() {
   return twice(0);
 }
 END
+  cat >"$book/01-doubling/solutions.cpp" <<'END'
+bool even() { return true; }
+bool sum_with_itself() { return true; }
+END
   cat >"$book/01-doubling/drawing.py" <<'END'
 from draw import Drawing
 print(Drawing(100, "nothing"))
@@ -58,7 +62,12 @@ END
 # 1. Doubling
 ## The formula
 ## The picture
+
+![Nothing](drawing.svg)
+
 ## The code
+
+`twice` it is, and `make chapter-01` runs it.
 
 <!-- code: src/twice.cpp: int twice( -->
 
@@ -84,6 +93,18 @@ Text of the page.
 <!-- test: tests/test_twice.cpp: all ranks double -->
 
 ## Exercises
+
+<details><summary>Solution: <code>solutions.cpp</code>, <code>even</code></summary>
+
+<!-- code: solutions.cpp: bool even( -->
+
+</details>
+
+<details><summary>Solution: <code>solutions.cpp</code>, <code>sum_with_itself</code></summary>
+
+<!-- code: solutions.cpp: bool sum_with_itself( -->
+
+</details>
 
 <!-- neighbours -->
 END
@@ -149,7 +170,7 @@ turns_red "output that is not the program's" "^\+twice is 4"
 
 fresh_book
 sed -i 's/int twice(int x/int double_it(int x/' "$scratch/book/src/twice.cpp"
-turns_red "a marker that is gone" "README.md:6: src/twice.cpp: 'int twice\(' is there 0 times; wanted once"
+turns_red "a marker that is gone" "README.md:11: src/twice.cpp: 'int twice\(' is there 0 times; wanted once"
 
 fresh_book
 echo "int twice(long);" >>"$scratch/book/src/twice.cpp"
@@ -186,6 +207,48 @@ turns_red "no drawing" "has no drawing.svg"
 fresh_book
 sed -i '/^## The picture$/d' "$page"
 turns_red "a section that is missing" "the sections are"
+
+fresh_book
+sed -i 's/^`twice` it is/`double_it` it is/' "$page"
+turns_red "a name that no source has" "no source has the name 'double_it'"
+
+fresh_book
+sed -i 's/^`twice` it is/`--twice-as-much` it is/' "$page"
+turns_red "nor an option" "no source has the name 'twice-as-much'"
+
+fresh_book
+sed -i 's/^<!-- output: chapter 2 -->/<!-- outputs: chapter 2 -->/' "$page"
+turns_red "a misspelt directive" "'<!-- outputs: chapter 2 -->' is no directive"
+turns_red "and the block that it leaves behind" "README.md:[0-9]+: a block that no directive writes"
+turns_red "no output" "'output: chapter' is there 0 times; wanted it"
+
+fresh_book
+sed -i 's/^<!-- break: .* -->/&\n\n&/' "$page"
+turns_red "two breaks, of which one would be shown twice" "'break' is there 2 times; wanted once"
+
+fresh_book
+sed -i '/^<!-- output: broken -->/,/^```$/d' "$page"
+turns_red "a break that nobody runs" "'output: broken' is there 0 times; wanted once"
+
+fresh_book
+sed -i '/^<!-- test: /,/^```$/d' "$page"
+turns_red "a page without a test" "'test' is there 0 times; wanted it"
+
+fresh_book
+sed -i 's/<code>even</<code>twice</' "$page"
+turns_red "a solution that isn't shown" "the code of the solution 'twice' is not shown"
+
+fresh_book
+sed -i '/<summary>.*even/d' "$page"
+turns_red "an exercise without one" "has 1 solutions; wanted two"
+
+fresh_book
+sed -i '/drawing.svg/d' "$page"
+turns_red "a drawing that nobody sees" "does not show drawing.svg"
+
+fresh_book
+printf '\n<!-- content -->\n' >>"$book/README.md"
+turns_red "a misspelt directive among the contents" "'<!-- content -->' is no directive"
 
 fresh_book
 yes '// a line' | head -n 120 >>"$book/01-doubling/chapter.cpp"

@@ -19,7 +19,9 @@ A page asks for what it shows by comments. The tool writes the block below each:
     <!-- neighbours -->                          links to the chapters before and after
     <!-- contents -->                            links to all chapters
 
-FILE is beside the page or else counted from the root of the repository. python3, no packages.
+FILE is beside the page or else counted from the root of the repository. Blocks of the repository's code and
+output that no directive writes are refused, and so are `names` in the sentences that no source has. python3,
+no packages.
 """
 
 import argparse
@@ -34,6 +36,7 @@ from pathlib import Path
 
 DIRECTIVE = re.compile(r"^<!-- (code|output|break|test|neighbours|contents)(?:: (.*))? -->$")
 SECTIONS = ["The formula", "The picture", "The code", "Run it", "The test that proves it", "Exercises"]
+SOURCES = (".cpp", ".hpp", ".mk", ".py", ".sh")
 LONGEST_PROGRAM = 119  # lines
 TIME_LIMIT = 180  # seconds; nothing here takes more than a few
 
@@ -271,9 +274,55 @@ def rewritten(root, chapters, chapter, page):
 # --- Chapters ------------------------------------------------------------------------------------
 
 
-def form_problems(chapter):
-    """What a chapter lacks: sections in their order, a short program."""
+def unguarded(page):
+    """What on a page looks as if it were checked and is not: a misspelt directive, a block without one."""
+    written_by, in_block = None, False
+    for number, line in enumerate(page.read_text().split("\n"), 1):
+        if line.startswith("```"):
+            # Formulas have no language; what is none of the repository's own, as Python, is quoted.
+            if not in_block and line[3:] in ("cpp", "sh", "text", "diff") and not written_by:
+                yield f"{page}:{number}: a block that no directive writes"
+            in_block = not in_block
+        elif not in_block and "<!--" in line and not DIRECTIVE.match(line):
+            yield f"{page}:{number}: '{line.strip()}' is no directive"
+        written_by = DIRECTIVE.match(line)
+
+
+def unknown_names(root, chapter):
+    """Words in `code` of a page's sentences that neither a source nor a block of the page has."""
+    sources = [root / "Makefile", chapter.folder.parent / "common.hpp", *chapter.folder.glob("*.cpp")]
+    for folder in ("include", "src", "tools"):
+        sources += [path for path in sorted((root / folder).rglob("*")) if path.suffix in SOURCES]
+    known = f"chapter-{chapter.number} " + "\n".join(p.read_text() for p in sources if p.is_file())
     text = chapter.page.read_text()
+    known += "".join(re.findall(r"^```.*?^```$", text, re.M | re.S))
+    words = set(re.findall(r"\w+", known))
+    prose = re.sub(r"^```.*?^```$|^<!--.*?-->$", "", text, flags=re.M | re.S)
+    for span in re.findall(r"`([^`]+)`|<code>(.*?)</code>", prose):
+        for name in re.findall(r"\w+(?:-\w+)*", "".join(span)):
+            # Names with hyphens are options and exhibits of the zoo: the sources have them in quotes.
+            if not (name in words or "-" in name and name in known):
+                yield f"{chapter.page}: no source has the name '{name}'"
+
+
+def form_problems(root, chapter):
+    """What a chapter lacks: sections in their order, a drawing, exercises, a short program, checks."""
+    text = chapter.page.read_text()
+    yield from unguarded(chapter.page)
+    yield from unknown_names(root, chapter)
+    if "](drawing.svg)" not in text:
+        yield f"{chapter.page} does not show drawing.svg"
+    directives = [match for match in map(DIRECTIVE.match, text.split("\n")) if match]
+    for name, least, most in (("output: chapter", 1, 9), ("output: broken", 1, 1), ("break", 1, 1), ("test", 1, 9)):
+        found = sum(1 for match in directives if f"{match[1]}: {match[2]}".startswith(name))
+        if not least <= found <= most:
+            yield f"{chapter.page}: '{name}' is there {found} times; wanted {'once' if most == 1 else 'it'}"
+    solutions = re.findall(r"<summary>Solution: <code>solutions.cpp</code>, <code>(\w+)</code></summary>", text)
+    if len(solutions) != 2:
+        yield f"{chapter.page} has {len(solutions)} solutions; wanted two"
+    for name in solutions:
+        if not re.search(rf"^<!-- code: solutions.cpp: .*\b{name}\b", text, re.M):
+            yield f"{chapter.page}: the code of the solution '{name}' is not shown"
     if not re.match(rf"# {int(chapter.number)}\. \S", text):
         yield f"{chapter.page}:1: wanted the title '# {int(chapter.number)}. ...'"
     # Fenced blocks hold text of programs, in which '## ' means something else.
@@ -316,7 +365,7 @@ def settle(path, wanted, update):
 
 def visit(root, chapters, chapter, update):
     """Checks or updates one chapter; returns its problems."""
-    problems = list(form_problems(chapter))
+    problems = list(form_problems(root, chapter))
     text, found = rewritten(root, chapters, chapter, chapter.page)
     problems += found + settle(chapter.page, text, update)
     drawing = chapter.folder / "drawing.svg"
@@ -382,7 +431,7 @@ def main():
     for chapter in wanted:
         problems += visit(options.root, every, chapter, update)
     text, found = rewritten(options.root, every, None, book / "README.md")
-    problems += found + settle(book / "README.md", text, update)
+    problems += found + settle(book / "README.md", text, update) + list(unguarded(book / "README.md"))
     for problem in problems:
         print(problem, file=sys.stderr)
     print(f"{len(wanted)} chapters, {len(problems)} problems")

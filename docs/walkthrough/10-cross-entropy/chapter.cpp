@@ -41,7 +41,15 @@ Forward forward(ProcessGroup& group, const Tensor& l, const Tensor& t) {
   return f;
 }
 
-// The same of all classes on one rank, by its definition.
+// What the two messages bring to a rank, of each row.
+std::string m_and_s(const Forward& f) {
+  char text[80];
+  std::snprintf(text, sizeof text, "  m = %.0f and %.0f, s = %.3f and %.3f\n", f.largest[0],
+                f.largest[1], f.sums[0], f.sums[1]);
+  return text;
+}
+
+// The loss of all classes on one rank, by its definition.
 double definition() {
   const Tensor l = logits(), t = one_hot();
   double loss = 0;
@@ -66,11 +74,8 @@ bool small_example(ProcessGroup& group) {
   cross_entropy_backward(f.exponentials, t, std::span(f.sums).first(rows), 0, classes, 1.0 / rows,
                          dl);
 
-  say_all(group, "has the logits\n" + show(l, 1) + "  exp(l - m)\n" + show(f.exponentials, 3) +
-                     "  and dl\n" + show(dl, 3));
-  if (group.rank() == 0)
-    for (std::size_t i = 0; i < rows; ++i)
-      std::printf("row %zu: m = %.0f and s = %.3f, on both\n", i, f.largest[i], f.sums[i]);
+  say_all(group, "has the logits\n" + show(l, 1) + m_and_s(f) + "  exp(l - m)\n" +
+                     show(f.exponentials, 3) + "  and dl\n" + show(dl, 3));
   const Tensor want = numerical_gradient(group, l, [&] { return forward(group, l, t).loss; });
   const double error = largest_error(group, gradient_error(dl, want).relative);
   const bool loss_is_right =

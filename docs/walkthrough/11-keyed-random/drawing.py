@@ -9,6 +9,9 @@ INDEX = [["0", "2", "4", "6", "8", "10"], ["1", "3", "5", "7", "9", "11"]]
 d.matrix(40, 60, 2, [(3, 0), (3, 1)], "W on two ranks", "", cell=C, numbers=INDEX)
 d.matrix(40, 184, 2, [(2, 0), (2, 1), (2, 2)], "W on three ranks", "each element's index in the whole W", cell=C, numbers=INDEX)
 
+for top in (60, 184):  # the element that is asked for
+    d.box(40 + 4 * C, top + C, C, C)
+
 d.box(352, 108, 150, 92, radius=8)
 d.text(427, 134, "Philox", "middle", bold=True)
 d.text(427, 156, "a fixed function:", "middle", 13)

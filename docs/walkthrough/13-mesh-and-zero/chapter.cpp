@@ -66,8 +66,8 @@ std::string cost_of(Mesh& mesh, TrainingJob& job) {
   Index numbers = 0;
   for (const AdamW::Moments& m : job.optimizer().moments())
     numbers += m.first.size() + m.second.size();
-  return std::to_string(numbers) + " moments on rank 0, which sent its copy " +
-         std::to_string(bytes_between_copies(mesh)) + " bytes\n";
+  return std::to_string(numbers) + " moments on rank 0, which sent the other copy " +
+         std::to_string(bytes_between_copies(mesh)) + " bytes in three steps\n";
 }
 
 bool compare(ProcessGroup& world) {

@@ -1,10 +1,11 @@
-"""Computing and messages over time, of two layers: in one part, and in two."""
+"""Computing and messages over time, of four layers: in one part, and in two."""
 
 from draw import Drawing
 
 d = Drawing(330, "In one part computing and messages take turns; in two parts they go on beside one another")
 UNIT = 72
-FIRST, SECOND, WHOLE = "#3b6fb6", "#d9822b", "#c9ced6"
+# Greys: these are parts of the rows, and the colours are for ranks.
+FIRST, SECOND, WHOLE = "#57606a", "#a9b1bb", "#c9ced6"
 
 
 def bars(y, label, pieces):
@@ -13,7 +14,7 @@ def bars(y, label, pieces):
     d.line([(112, y + 34), (696, y + 34)], "#8c959f", 1)
     for begin, length, words, colour in pieces:
         d.box(112 + begin * UNIT, y + 4, length * UNIT - 2, 26, fill=colour, stroke="none", radius=3)
-        d.text(112 + (begin + length / 2) * UNIT - 1, y + 22, words, "middle", 13, "#24292f" if colour == WHOLE else "#ffffff")
+        d.text(112 + (begin + length / 2) * UNIT - 1, y + 22, words, "middle", 13, "#ffffff" if colour == FIRST else "#24292f")
 
 
 d.text(24, 34, "One part: 4 (p + m) = 8", bold=True)

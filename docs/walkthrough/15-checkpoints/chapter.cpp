@@ -47,7 +47,7 @@ std::vector<Tensor> resume(ProcessGroup& world, MeshShape shape) {
   return values;
 }
 
-// What lies where in the file: parameters under PyTorch's names, AdamW's moments beside them.
+// What is in the file, by name: parameters under PyTorch's names, and AdamW's moments.
 void print_file() {
   const SafetensorsHeader header = read_safetensors_header(File::open(file));
   for (const auto& [name, tensor] : header.tensors)

@@ -1,10 +1,11 @@
 """Two ranks write one file, and two copies read it."""
 
-from draw import Drawing
+from draw import RANKS, Drawing
 
 d = Drawing(392, "Each rank writes its columns to one contiguous part of the file, and reads what it needs of it")
 d.text(24, 34, "dp=1, tp=2 saves", bold=True)
-for rank, x in ((0, 150), (1, 420)):
+places = ((0, 150), (1, 440))
+for rank, x in places:
     d.text(x - 84, 104, f"rank {rank}", bold=True)
     d.matrix(x, 72, 3, [(2, rank)], f"W{'₀₁'[rank]}")
     d.matrix(x + 64, 72, 3, [(2, rank)], f"m{'₀₁'[rank]}")
@@ -17,9 +18,10 @@ d.box(24, top, 130, 34, fill="#ffffff")
 d.text(89, top + 22, "header, checksums", "middle", 12)
 for i, name in enumerate(["weight", "weight.exp_avg", "weight.exp_avg_sq"]):
     left = 154 + 180 * i
-    d.matrix(left, top, 1, [(90 / 34, 0), (90 / 34, 1)], cell=34)
+    for rank, colour in enumerate(RANKS[:2]):
+        d.box(left + 90 * rank, top, 90, 34, fill=colour + "8c", stroke=colour)
     d.text(left + 90, top + 54, name, "middle", 12)
-for rank, x in ((0, 150), (1, 420)):
+for rank, x in places:
     for i in range(3):
         d.arrow(x + 64 * i + 22, 142, 154 + 180 * i + 45 + 90 * rank, top - 3, rank=rank)
 

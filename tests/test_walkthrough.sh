@@ -176,6 +176,23 @@ sed -i 's/^TEST_CASE("twice/TEST_CASE("thrice/' "$scratch/book/tests/test_twice.
 turns_red "a test that is gone" "has no test of the name 'twice is double, always'"
 
 fresh_book
+sed -i 's/^TEST_CASE("twice/\/\/ &/' "$scratch/book/tests/test_twice.cpp"
+turns_red "a test that is commented out" "has no test of the name 'twice is double, always'"
+
+fresh_book
+sed -i 's/^<!-- output: chapter 2 -->$/& /' "$page"
+turns_red "a directive with a slip" "'<!-- output: chapter 2 --> ' is no directive"
+
+fresh_book
+sed -i '/^<!-- output: chapter 2 -->$/d' "$page"
+turns_red "a block that has lost its directive" "no directive writes this block of text"
+
+fresh_book
+echo 'int halved(int x);' >"$book/01-doubling/solutions.cpp"
+sed -i 's/^## Exercises$/&\n<summary>Solution: <code>solutions.cpp<\/code>, <code>doubled<\/code><\/summary>/' "$page"
+turns_red "a solution of another name" "solutions.cpp has no doubled"
+
+fresh_book
 sed -i 's/(100, /(200, /' "$book/01-doubling/drawing.py"
 turns_red "a drawing that is not the script's" 'drawing.svg is stale'
 

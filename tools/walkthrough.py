@@ -34,6 +34,7 @@ from pathlib import Path
 
 DIRECTIVE = re.compile(r"^<!-- (code|output|break|test|neighbours|contents)(?:: (.*))? -->$")
 SECTIONS = ["The formula", "The picture", "The code", "Run it", "The test that proves it", "Exercises"]
+WRITTEN_LANGUAGES = ("cpp", "diff", "sh", "text")  # formulas have none, and other code is a quotation
 LONGEST_PROGRAM = 119  # lines
 TIME_LIMIT = 180  # seconds; nothing here takes more than a few
 
@@ -197,7 +198,8 @@ def test_block(root, chapter, request):
         if f'"{test}"' not in text:
             raise Problem(f"{name} has no test of the name '{test}'")
         return ["```sh", f"make && bash {name}", "```"]
-    match = re.search(r'\b(RANKS_)?TEST_CASE\(\s*"' + re.escape(test) + r'"(?:,\s*"([^"]*)")?', text)
+    # At the beginning of a line: what is commented out is no test.
+    match = re.search(r'^(RANKS_)?TEST_CASE\(\s*"' + re.escape(test) + r'"(?:,\s*"([^"]*)")?', text, re.M)
     if not match:
         raise Problem(f"{name} has no test of the name '{test}'")
     tests = "build/cpu-openblas/double/tests"
@@ -271,9 +273,28 @@ def rewritten(root, chapters, chapter, page):
 # --- Chapters ------------------------------------------------------------------------------------
 
 
+def unwatched(page):
+    """Lines of a page that no directive keeps true: a directive with a slip, a block that none writes."""
+    lines = page.read_text().split("\n")
+    inside = False
+    for i, line in enumerate(lines):
+        directed = i > 0 and DIRECTIVE.match(lines[i - 1])
+        if line.startswith("```"):
+            if not inside and line[3:] in WRITTEN_LANGUAGES and not directed:
+                yield f"{page}:{i + 1}: no directive writes this block of {line[3:]}"
+            inside = not inside
+        elif not inside and line.lstrip().startswith("<!--") and not DIRECTIVE.match(line):
+            yield f"{page}:{i + 1}: '{line}' is no directive"
+
+
 def form_problems(chapter):
-    """What a chapter lacks: sections in their order, a short program."""
+    """What a chapter lacks: sections in their order, a short program, directives for what it shows."""
     text = chapter.page.read_text()
+    yield from unwatched(chapter.page)
+    solutions = chapter.folder / "solutions.cpp"
+    for name in re.findall(r"<code>solutions\.cpp</code>, <code>(\w+)</code>", text):
+        if not re.search(rf"\b{name}\b", solutions.read_text()):
+            yield f"{chapter.page}: {solutions.name} has no {name}"
     if not re.match(rf"# {int(chapter.number)}\. \S", text):
         yield f"{chapter.page}:1: wanted the title '# {int(chapter.number)}. ...'"
     # Fenced blocks hold text of programs, in which '## ' means something else.
@@ -382,7 +403,7 @@ def main():
     for chapter in wanted:
         problems += visit(options.root, every, chapter, update)
     text, found = rewritten(options.root, every, None, book / "README.md")
-    problems += found + settle(book / "README.md", text, update)
+    problems += [*unwatched(book / "README.md"), *found, *settle(book / "README.md", text, update)]
     for problem in problems:
         print(problem, file=sys.stderr)
     print(f"{len(wanted)} chapters, {len(problems)} problems")

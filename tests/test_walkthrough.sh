@@ -197,6 +197,18 @@ sed -i 's/^TEST_CASE("twice/TEST_CASE("thrice/' "$scratch/book/tests/test_twice.
 turns_red "a test that is gone" "has no test of the name 'twice is double, always'"
 
 fresh_book
+sed -i 's/^TEST_CASE("twice/\/\/ &/' "$scratch/book/tests/test_twice.cpp"
+turns_red "a test that is commented out" "has no test of the name 'twice is double, always'"
+
+fresh_book
+sed -i 's/^<!-- output: chapter 2 -->$/& /' "$page"
+turns_red "a directive with a slip" "'<!-- output: chapter 2 -->' is no directive"
+
+fresh_book
+sed -i '/^<!-- output: chapter 2 -->$/d' "$page"
+turns_red "a block that has lost its directive" "a block that no directive writes"
+
+fresh_book
 sed -i 's/(100, /(200, /' "$book/01-doubling/drawing.py"
 turns_red "a drawing that is not the script's" 'drawing.svg is stale'
 

@@ -200,7 +200,8 @@ def test_block(root, chapter, request):
         if f'"{test}"' not in text:
             raise Problem(f"{name} has no test of the name '{test}'")
         return ["```sh", f"make && bash {name}", "```"]
-    match = re.search(r'\b(RANKS_)?TEST_CASE\(\s*"' + re.escape(test) + r'"(?:,\s*"([^"]*)")?', text)
+    # At the beginning of a line: what is commented out is no test.
+    match = re.search(r'^(RANKS_)?TEST_CASE\(\s*"' + re.escape(test) + r'"(?:,\s*"([^"]*)")?', text, re.M)
     if not match:
         raise Problem(f"{name} has no test of the name '{test}'")
     tests = "build/cpu-openblas/double/tests"

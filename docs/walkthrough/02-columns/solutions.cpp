@@ -17,7 +17,7 @@ Scalar element(Index i, Index j) {
 }
 
 // Exercise 1: the same gather of a matrix that lies in memory row by row. What arrives from a rank
-// is its columns in one piece, and they belong into as many places as there are rows. Returns how
+// is its columns in one piece, and they belong in as many places as there are rows. Returns how
 // many numbers were copied besides being sent.
 Index gather_row_major(ProcessGroup& group, const Sharding& cut, std::span<Scalar> y) {
   Index copied = 0;

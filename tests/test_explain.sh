@@ -22,6 +22,8 @@ prints "messages beside computing" "It goes on while the ranks compute" \
   "$COLONNADE" explain --overlap 2
 prints "exact mode, recomputing" "matrices are those of one rank" "$COLONNADE" explain --exact \
   --widths 8,8,8 --recompute --ranks 4 --layout pair --loss cross-entropy
+prints "a reduce-scatter of forward, which reverses nothing" "columns of the sum that it goes on with\.$" \
+  "$COLONNADE" explain --layout pair --loss cross-entropy
 prints "how an update is computed" \
   "m = 0\.1 g, v = 0\.001 g², W′ = W − 0\.05 \(10 m / \(√\(1000 v\) \+ 1e-08\) \+ 0\.1 W\)\.$" \
   "$COLONNADE" explain

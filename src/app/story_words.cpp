@@ -54,7 +54,7 @@ std::string spread_words(Spread spread, const StoryMatrix& matrix, bool tp) {
   return "";
 }
 
-std::string reason_of_call(const StoryCall& call) {
+std::string reason_of_call(const StoryCall& call, const std::string& section) {
   switch (call.kind) {
     case Collective::all_gather:
       return call.by_columns
@@ -63,11 +63,14 @@ std::string reason_of_call(const StoryCall& call) {
                  : "Each copy has updated its own run of the elements, and every copy "
                    "needs all of them.";
     case Collective::reduce_scatter:
-      return call.by_columns
-                 ? "The partial sums are added up, and each rank gets the columns of the sum that "
-                   "it goes on with. This is the reverse of forward's all-gather."
-                 : "The copies have seen different samples: their gradients are added up, and each "
-                   "copy gets the run of elements whose moments it keeps.";
+      if (call.by_columns) {
+        return std::string(
+                   "The partial sums are added up, and each rank gets the columns of the sum that "
+                   "it goes on with.") +
+               (section == "backward" ? " This is the reverse of forward's all-gather." : "");
+      }
+      return "The copies have seen different samples: their gradients are added up, and each "
+             "copy gets the run of elements whose moments it keeps.";
     case Collective::all_reduce:
       if (call.group == "dp")
         return "The copies have seen different samples: what they have is added up, and each gets "
@@ -174,7 +177,7 @@ std::vector<std::string> sentences(const StoryCall& call) {
 }
 
 std::string reason(const Story& story, const StoryStep& step) {
-  if (step.call) return reason_of_call(*step.call);
+  if (step.call) return reason_of_call(*step.call, step.section);
   const auto has = [&](std::string_view text) { return step.equation.starts_with(text); };
   const auto result = std::find_if(step.matrices.rbegin(), step.matrices.rend(),
                                    [](const StoryMatrix& matrix) { return matrix.is_result; });

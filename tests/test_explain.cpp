@@ -150,6 +150,22 @@ RANKS_TEST_CASE("explain: states are named as the layers make them", "2-4") {
   CHECK(describe_spread(matrix_of(story, "layers.1", "W")) == "sharded by rows");
 }
 
+// Then db and dZ are the same numbers, and dZ is what travels.
+RANKS_TEST_CASE("explain: of a single sample no gradient of a bias is gathered", "2") {
+  Case chosen;
+  pairs(chosen);
+  cut_entropy(chosen);
+  chosen.job.model.widths = {5, 6, 4};
+  chosen.job.mesh = {1, 2};
+  for (const Index rows : {1, 2}) {
+    CAPTURE(rows);
+    chosen.trainer.batch = chosen.trainer.accumulate = rows;
+    const Story story = told(world, chosen);
+    CHECK(call_of(story, "layers.1", Collective::all_gather).before->name == "dZ");
+    CHECK(error_of([&] { check_numbers(story, told_by_one(chosen), rounding_of_sums()); }) == "");
+  }
+}
+
 RANKS_TEST_CASE("explain: who sends what to whom", "3") {
   Case chosen;
   chosen.job.mesh = {1, 3};

@@ -22,6 +22,15 @@ prints "messages beside computing" "It goes on while the ranks compute" \
   "$COLONNADE" explain --overlap 2
 prints "exact mode, recomputing" "matrices are those of one rank" "$COLONNADE" explain --exact \
   --widths 8,8,8 --recompute --ranks 4 --layout pair --loss cross-entropy
+prints "a reduce-scatter of forward, which reverses nothing" "columns of the sum that it goes on with\.$" \
+  "$COLONNADE" explain --layout pair --loss cross-entropy
+prints "how an update is computed" \
+  "m = 0\.1 g, v = 0\.001 g², W′ = W − 0\.05 \(10 m / \(√\(1000 v\) \+ 1e-08\) \+ 0\.1 W\)\.$" \
+  "$COLONNADE" explain
+prints "how a bias's is, clipped" "\+ 1e-08\)\)\. If ‖g‖ is above 0\.5, g is db times 0\.5 / ‖g‖\.$" \
+  "$COLONNADE" explain --clip 0.5
+prints "what was asked for" "label smoothing ε = 0\.1; dropout 0\.5; clipped to 2" "$COLONNADE" explain \
+  --loss cross-entropy --label-smoothing 0.1 --dropout 0.5 --clip 2
 "$COLONNADE" explain >"$scratch/threads"
 passes "on processes" "$mpi" -n 2 "$COLONNADE" explain
 cp "$scratch/.out" "$scratch/processes"
@@ -62,6 +71,13 @@ refuses "too many ranks" "ranks: wanted at most 8, found 9" \
 refuses "too many layers" "layers: wanted at most 6, found 7" \
   "$COLONNADE" explain --widths 2,2,2,2,2,2,2,2
 refuses "copies without a row" "too few rows" "$COLONNADE" explain --mesh dp=2 --batch 1
+refuses "parts without a row" "wanted at least 8, one for each part of --overlap, found 3" \
+  "$COLONNADE" explain --overlap 8
+cat >"$scratch/full.sh" <<'SCRIPT'
+"$1" explain >/dev/full
+SCRIPT
+refuses "a story that finds no room, without a reason that is none" \
+  "standard output cannot be written \[" sh "$scratch/full.sh" "$COLONNADE"
 refuses "a page in a folder that is missing" "$scratch/missing" \
   "$COLONNADE" explain --html "$scratch/missing/page.html"
 refuses "a page without a name" "--html" "$COLONNADE" explain --html ""

@@ -33,12 +33,14 @@ void check_rows(const Job& job, const TrainerOptions& trainer) {
   for (int dp_rank = 0; dp_rank < job.mesh.dp; ++dp_rank) {
     for (const Range rows : full_batch(job, trainer, dp_rank)) {
       if (rows.size() >= job.model.row_parts) continue;
-      throw Error("--batch " + std::to_string(trainer.batch) +
-                      " leaves a micro-batch of a rank with too few rows",
-                  {.wanted = "a row for each of its " + std::to_string(job.model.row_parts) +
-                             " parts at least",
-                   .found = std::to_string(rows.size()),
-                   .hint = "choose a larger --batch"});
+      throw Error(
+          "--batch " + std::to_string(trainer.batch) +
+              " leaves a micro-batch of a rank with too few rows",
+          {.wanted = job.model.row_parts == 1 ? "at least 1"
+                                              : "at least " + std::to_string(job.model.row_parts) +
+                                                    ", one for each part of --overlap",
+           .found = std::to_string(rows.size()),
+           .hint = "choose a larger --batch"});
     }
   }
 }

@@ -4,10 +4,14 @@
 #include <string>
 
 #include "app/story.hpp"
+#include "colonnade/optimizer.hpp"
 #include "colonnade/process_group.hpp"
 #include "colonnade/trainer.hpp"
 
 namespace colonnade::app {
+
+/// Of the step that is told: so large that what an update changes is seen among three decimals.
+inline constexpr AdamWOptions story_adamw = {.learning_rate = 0.05, .weight_decay = 0.1};
 
 /// Goes through one step of the job on sample data and tells what happened, on every rank. Throws,
 /// the same on all, if what the ranks sent, pair by pair or in all, is not what their groups

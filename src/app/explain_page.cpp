@@ -65,13 +65,13 @@ Json json_of(const StoryCall& call) {
           {"after", json_of(*call.after)}};
 }
 
-Json json_of(const StoryStep& step) {
+Json json_of(const Story& story, const StoryStep& step) {
   Json matrices = Json::array();
   for (const StoryMatrix& matrix : step.matrices) matrices.push_back(json_of(matrix));
   Json json = {{"section", step.section},
                {"site", step.site},
                {"equation", step.equation},
-               {"reason", reason(step)},
+               {"reason", reason(story, step)},
                {"matrices", std::move(matrices)}};
   if (step.call) json["call"] = json_of(*step.call);
   return json;
@@ -83,7 +83,7 @@ std::string explain_as_page(const Story& story, const std::string& verdict) {
   Json ranks = Json::array(), steps = Json::array();
   for (const StoryRank& rank : story.ranks)
     ranks.push_back({{"tp", rank.tp_rank}, {"dp", rank.dp_rank}});
-  for (const StoryStep& step : story.steps) steps.push_back(json_of(step));
+  for (const StoryStep& step : story.steps) steps.push_back(json_of(story, step));
   const Json json = {{"facts", facts_of(story)},
                      {"verdict", verdict},
                      {"mesh", {{"tp", story.job.mesh.tp}, {"dp", story.job.mesh.dp}}},

@@ -101,7 +101,7 @@ std::string explain_as_text(const Story& story) {
     section = step.section;
     text += "\n" + padded(std::to_string(++number), 4) + padded(step.site, 10) + " " +
             step.equation + "\n";
-    if (const std::string why = reason(step); !why.empty()) text += "    " + why + "\n";
+    if (const std::string why = reason(story, step); !why.empty()) text += "    " + why + "\n";
     for (const StoryMatrix& matrix : step.matrices) add_matrix(matrix, "    ", text);
     if (!step.call) continue;
     const StoryCall& call = *step.call;

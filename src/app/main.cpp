@@ -146,8 +146,10 @@ int main(int argc, char** argv) {
     const Arguments arguments(argv + 1, argv + argc);
     const auto line = line_with_ranks(arguments);
     const int exit_code = line ? run_on_threads(*line) : run_on_processes(argc, argv, arguments);
-    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return exit_code;
-    throw Error("standard output cannot be written", {.found = system_message()});
+    const bool flushed = std::fflush(stdout) == 0;
+    if (flushed && std::ferror(stdout) == 0) return exit_code;
+    // Why an earlier write failed, the system no longer knows.
+    throw Error("standard output cannot be written", {.found = flushed ? "" : system_message()});
   } catch (const std::exception& error) {
     print_error(error);
     return 1;

@@ -39,9 +39,9 @@ void report(const ReportOptions& options) {
   replacement.file().allocate(page.size());
   replacement.file().write(0, std::as_bytes(std::span(page)));
   replacement.commit();
-  std::printf("%s: %zu %s, %s steps\n", options.output.c_str(), runs.size(),
-              runs.size() == 1 ? "run" : "runs",
-              render_count(static_cast<std::int64_t>(steps)).c_str());
+  std::printf(
+      "%s: %zu %s, %s %s\n", options.output.c_str(), runs.size(), runs.size() == 1 ? "run" : "runs",
+      render_count(static_cast<std::int64_t>(steps)).c_str(), steps == 1 ? "step" : "steps");
 }
 
 }  // namespace

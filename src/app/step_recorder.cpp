@@ -89,9 +89,12 @@ std::unique_ptr<Transport> StepRecorder::listen(std::unique_ptr<Transport> trans
 }
 
 // A collective knows bytes; what they are was told just before, or lies where it was then. Memory
-// is used again, so that the numbers must agree as well.
-const SeenMatrix* StepRecorder::find(const std::string& site, const std::vector<double>& numbers,
-                                     const void* send, std::size_t bytes) const {
+// is used again, so that the numbers must agree as well. Of a single sample the gradient of a bias
+// is dZ, number by number: pieces that go among the ranks of a copy are columns of samples.
+const SeenMatrix* StepRecorder::find(const SeenCall& call, const std::vector<double>& numbers,
+                                     const void* send) const {
+  const std::size_t bytes = numbers.size() * size_of(call.type);
+  const bool moves_samples = call.group == "tp" && !call.pieces.empty();
   const auto same_numbers = [&](const Sight& sight) {
     const std::vector<double>& values = sight.matrix.own.values;
     const bool fits =
@@ -104,7 +107,8 @@ const SeenMatrix* StepRecorder::find(const std::string& site, const std::vector<
     return data >= begin && data < begin + std::max<std::size_t>(bytes, 1) && same_numbers(sight);
   };
   const auto is_like_it = [&](const Sight& sight) {
-    return sight.matrix.site == site && sight.matrix.is_result && same_numbers(sight);
+    return sight.matrix.site == call.account && sight.matrix.is_result &&
+           (sight.matrix.of_samples || !moves_samples) && same_numbers(sight);
   };
   auto found = std::find_if(sights_.rbegin(), sights_.rend(), is_there);
   if (found == sights_.rend()) found = std::find_if(sights_.rbegin(), sights_.rend(), is_like_it);
@@ -115,8 +119,7 @@ std::size_t StepRecorder::call_begins(const Fingerprint& announced, SeenCall cal
                                       Index count) {
   call.account = announced.site.view();
   const std::vector<double> numbers = numbers_at(send, count, call.type);
-  const SeenMatrix* const moved =
-      find(call.account, numbers, send, static_cast<std::size_t>(count) * size_of(call.type));
+  const SeenMatrix* const moved = find(call, numbers, send);
   if (moved == nullptr) {
     throw Error("a collective moves what nobody has told of",
                 {.found = colonnade::describe(announced)});

@@ -72,8 +72,8 @@ class StepRecorder final : public Observer {
   const std::vector<SeenEvent>& events() const { return events_; }
 
  private:
-  const SeenMatrix* find(const std::string& site, const std::vector<double>& numbers,
-                         const void* send, std::size_t bytes) const;
+  const SeenMatrix* find(const SeenCall& call, const std::vector<double>& numbers,
+                         const void* send) const;
 
   /// What was seen where, the newest last.
   struct Sight {

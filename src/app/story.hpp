@@ -97,8 +97,8 @@ struct Story {
 /// each piece that is another.
 std::vector<std::string> sentences(const StoryCall& call);
 
-/// Why the step needs no message, or needs one.
-std::string reason(const StoryStep& step);
+/// Why the step needs no message, or needs one; of an update how it is computed.
+std::string reason(const Story& story, const StoryStep& step);
 
 /// `sharded by columns`, `partial sums`; where there are copies of the model both ways of the mesh.
 std::string describe_spread(const StoryMatrix& matrix);

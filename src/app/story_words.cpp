@@ -1,5 +1,7 @@
 // What a story says in words.
 #include <algorithm>
+#include <array>
+#include <cstdio>
 
 #include "app/explain.hpp"
 #include "colonnade/render.hpp"
@@ -52,7 +54,7 @@ std::string spread_words(Spread spread, const StoryMatrix& matrix, bool tp) {
   return "";
 }
 
-std::string reason_of_call(const StoryCall& call) {
+std::string reason_of_call(const StoryCall& call, const std::string& section) {
   switch (call.kind) {
     case Collective::all_gather:
       return call.by_columns
@@ -61,11 +63,14 @@ std::string reason_of_call(const StoryCall& call) {
                  : "Each copy has updated its own run of the elements, and every copy "
                    "needs all of them.";
     case Collective::reduce_scatter:
-      return call.by_columns
-                 ? "The partial sums are added up, and each rank gets the columns of the sum that "
-                   "it goes on with. This is the reverse of forward's all-gather."
-                 : "The copies have seen different samples: their gradients are added up, and each "
-                   "copy gets the run of elements whose moments it keeps.";
+      if (call.by_columns) {
+        return std::string(
+                   "The partial sums are added up, and each rank gets the columns of the sum that "
+                   "it goes on with.") +
+               (section == "backward" ? " This is the reverse of forward's all-gather." : "");
+      }
+      return "The copies have seen different samples: their gradients are added up, and each "
+             "copy gets the run of elements whose moments it keeps.";
     case Collective::all_reduce:
       if (call.group == "dp")
         return "The copies have seen different samples: what they have is added up, and each gets "
@@ -79,6 +84,33 @@ std::string reason_of_call(const StoryCall& call) {
   }
 }
 
+std::string number_words(double number) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%g", number);
+  return text.data();
+}
+
+/// The first step of AdamW in full: whoever has the numbers can compute the new ones.
+std::string reason_of_update(const Story& story, bool is_bias) {
+  const AdamWOptions& adamw = story_adamw;
+  const std::string name = is_bias ? "b" : "W";
+  const double decay = is_bias && !adamw.decay_bias ? 0 : adamw.weight_decay;
+  const double kept1 = 1 - adamw.beta1, kept2 = 1 - adamw.beta2;
+  std::string text =
+      "Each rank updates what it keeps moments of, by its own gradients. As this is the first "
+      "step, m = " +
+      number_words(kept1) + " g, v = " + number_words(kept2) + " g², " + name + "′ = " + name +
+      " − " + number_words(adamw.learning_rate) + " (" + number_words(1 / kept1) + " m / (√(" +
+      number_words(1 / kept2) + " v) + " + number_words(adamw.eps) + ")";
+  if (decay > 0) text += " + " + number_words(decay) + " " + name;
+  text += ").";
+  if (story.job.clip > 0) {
+    const std::string most = number_words(story.job.clip);
+    text += " If ‖g‖ is above " + most + ", g is d" + name + " times " + most + " / ‖g‖.";
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string facts_of(const Story& story) {
@@ -88,6 +120,11 @@ std::string facts_of(const Story& story) {
   return "Widths " + widths + "; layout " + std::string(to_string(story.job.model.layout)) +
          "; loss " + std::string(to_string(story.job.loss.kind)) + "; batch " +
          std::to_string(story.batch) + "; mesh " + to_string(story.job.mesh) +
+         (story.job.loss.label_smoothing > 0
+              ? "; label smoothing ε = " + number_words(story.job.loss.label_smoothing)
+              : "") +
+         (story.job.model.dropout > 0 ? "; dropout " + number_words(story.job.model.dropout) : "") +
+         (story.job.clip > 0 ? "; clipped to " + number_words(story.job.clip) : "") +
          (story.job.zero1 ? "; ZeRO stage 1" : "") +
          (story.job.model.recompute ? "; recomputing" : "") +
          (story.job.model.shards > 0 ? "; exact" : "");
@@ -139,8 +176,8 @@ std::vector<std::string> sentences(const StoryCall& call) {
   return lines;
 }
 
-std::string reason(const StoryStep& step) {
-  if (step.call) return reason_of_call(*step.call);
+std::string reason(const Story& story, const StoryStep& step) {
+  if (step.call) return reason_of_call(*step.call, step.section);
   const auto has = [&](std::string_view text) { return step.equation.starts_with(text); };
   const auto result = std::find_if(step.matrices.rbegin(), step.matrices.rend(),
                                    [](const StoryMatrix& matrix) { return matrix.is_result; });
@@ -163,8 +200,7 @@ std::string reason(const StoryStep& step) {
     return "The gradient of a rank's own part of W takes nothing that the rank doesn't have.";
   if (has("Y = ") || has("dZ = "))
     return "Element by element, and a bias column by column: each rank computes what it has.";
-  if (has("W′ = ") || has("b′ = "))
-    return "Each rank updates what it keeps moments of, by its own gradients.";
+  if (has("W′ = ") || has("b′ = ")) return reason_of_update(story, has("b′ = "));
   if (has("‖g‖² = ")) return "Each rank squares the gradients that it has; shared ones count once.";
   return "";
 }

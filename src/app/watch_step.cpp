@@ -13,9 +13,6 @@ namespace colonnade::app {
 
 namespace {
 
-/// So large that what an update changes is seen among three decimals.
-constexpr AdamWOptions adamw = {.learning_rate = 0.05, .weight_decay = 0.1};
-
 /// Zero, as biases begin, would show nothing.
 void fill_biases(Mlp& model) {
   for (Parameter* parameter : model.parameters())
@@ -70,7 +67,7 @@ Story watch_step(ProcessGroup& world, const Job& asked, const TrainerOptions& tr
   StepRecorder recorder({parts.front().begin, parts.back().end}, trainer.batch);
   mesh.tp().observe(recorder);
   mesh.dp().observe(recorder);
-  TrainingJob job(mesh, asked, adamw);
+  TrainingJob job(mesh, asked, story_adamw);
   fill_biases(job.model());
   run_step(job, trainer, parts);
 

@@ -126,8 +126,8 @@ int run_zoo(ProcessGroup& world, const ZooOptions& options) {
   }
 
   if (speaks) {
-    std::printf("losses of %s steps, on a logarithmic scale that right and wrong share\n\n",
-                render_count(options.steps).c_str());
+    std::printf("losses of %s %s, on a logarithmic scale that right and wrong share\n\n",
+                render_count(options.steps).c_str(), options.steps == 1 ? "step" : "steps");
   }
   Healthy healthy;
   std::vector<Exhibit> shown;

@@ -118,6 +118,9 @@ $$(dir_$1)/obj/tests/%.o: tests/%.cpp $$(dir_$1)/obj/tests/precompiled.hpp.gch
 # Nobody asks errno about a square root; with that promise it is one instruction for many numbers.
 $$(dir_$1)/obj/src/$(BACKEND)/adamw.o: private told := -fno-math-errno
 
+# What is around the library reads options and prints: it need not be fast, and is compiled sooner so.
+$$(dir_$1)/obj/src/app/%.o: private told := -O1 $(if $(is_clang),,-Wno-array-bounds -Wno-stringop-overflow)
+
 # The program tells how it was built, and ranks compare that.
 $$(dir_$1)/obj/src/app/build.o: private told := '-DCOLONNADE_BUILD_FLAGS="$(optimization) $(blas_define)"'
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Runs the fuzzers, or keeps what they found.
-#   tools/fuzz.sh run MINUTES PROGRAM...   each for MINUTES, as many at once as there are cores; ends
-#                                          with a line `N passed, N failed`
+#   tools/fuzz.sh run MINUTES PROGRAM...   each for MINUTES, all at once; ends with a line
+#                                          `N passed, N failed`
 #   tools/fuzz.sh keep PROGRAM...          adds to the kept corpus what reaches code that it doesn't
 # The kept corpus of a program is fuzz/corpus/NAME. What a run finds goes to build/fuzz/NAME, from
 # where the next run starts; bytes that break a parser go to build/fuzz/NAME-broken.
@@ -73,20 +73,9 @@ if ! [[ $minutes =~ ^[1-9][0-9]*$ ]]; then # none at all means for ever to a fuz
 fi
 passed=0
 failed=0
-# One has ended: count it.
-reap() { if wait -n; then passed=$((passed + 1)); else failed=$((failed + 1)); fi; }
-running=0
-for program in "$@"; do
-  if [ "$running" -ge "$(nproc)" ]; then
-    reap
-    running=$((running - 1))
-  fi
-  run "$program" "$minutes" &
-  running=$((running + 1))
-done
-while [ "$running" -gt 0 ]; do
-  reap
-  running=$((running - 1))
+for program in "$@"; do run "$program" "$minutes" & done
+for _ in "$@"; do
+  if wait -n; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 done
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

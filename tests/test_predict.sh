@@ -26,6 +26,12 @@ prints "a line for each class" "^   [0-8]( +[0-9.]+){9} +[0-9.]+%$" cat "$scratc
 prints "and which are confused most" "^[0-8] taken for [0-8]   [0-9]+ times$" cat "$scratch/one"
 prints "a checkpoint says its activation and loss" "^accuracy   $(accuracy_of "$scratch/checkpointed"): " \
   "$COLONNADE" "${predict[@]}" --load "$checkpoint"
+passes "and so nothing is assumed" test "$(grep -c assumed "$scratch/.out")" = 0
+prints "what a model file doesn't say is assumed aloud" \
+  "^assumed    activation gelu-tanh, none after the last layer; the file doesn't say$" \
+  "$COLONNADE" "${predict[@]}" --load "$scratch/model"
+prints "but for what is given" "^assumed    none after the last layer; the file doesn't say$" \
+  "$COLONNADE" "${predict[@]}" --load "$scratch/model" --activation relu
 
 # same NAME COMMAND...: prints what one rank has printed, and draws the same picture.
 same() {

@@ -77,6 +77,21 @@ Network network_of(const StoredModel& stored, const PredictOptions& options) {
   return network;
 }
 
+/// What of the network neither a file without options nor the command line says, as a line, or "".
+/// Another activation than the model's is no error that anything could show: it would only predict
+/// worse.
+std::string assumptions(const StoredModel& stored, const PredictOptions& options,
+                        const MlpOptions& model) {
+  if (!stored.options.empty()) return "";
+  std::string assumed;
+  if (options.activation.empty() && model.widths.size() > 2)
+    assumed = "activation " + std::string(to_string(model.activation));
+  if (options.activate_last.empty())
+    assumed += std::string(assumed.empty() ? "" : ", ") + "none after the last layer";
+  if (assumed.empty()) return "";
+  return "assumed    " + assumed + "; the file doesn't say\n";
+}
+
 /// Samples that were taken for another class, the surest first, of equals in the order of the data.
 std::vector<Index> wrong_samples(const IdxDataset& data,
                                  const std::vector<Prediction>& predictions) {
@@ -186,6 +201,7 @@ int run_predict(ProcessGroup& world, const Device&, const PredictOptions& option
       {"data", "test samples with checksum", checksum_text(data->digest())}};
   check_agreement(world, facts);
   load_parameters(mesh, *model, options.load);
+  if (world.rank() == 0) std::fputs(assumptions(stored, options, network.model).c_str(), stdout);
   const std::vector<Prediction> predictions =
       predict(mesh, *model, network.loss, *data, options.batch);
   collectively(world, [&] {

@@ -31,10 +31,9 @@ quirks += $(if $(and $(is_clang),$(SANITIZE)),-Wno-pass-failed)
 quirks += $(if $(WERROR),$(if $(is_clang),-Werror,$(if $(SANITIZE),,-Werror)))
 flags := -std=c++20 $(optimization) -fopenmp -Wall -Wextra -Wpedantic $(quirks) \
   -Iinclude -Isrc $(found_cflags) $(blas_define) $(blas_name_$(blas)) $(CXXFLAGS)
-around_library := $(if $(SANITIZE),-O0,-O1)
 # Tests are compiled often and run shortly; what they test is compiled as it is shipped. With less
 # optimization g++ 12 takes a string's own buffer for too short.
-test_flags := $(subst $(if $(SANITIZE),-O1,-O3),$(around_library),$(flags)) $(if $(is_clang),,-Wno-array-bounds -Wno-stringop-overflow)
+test_flags := $(subst -O3,-O1,$(flags)) $(if $(is_clang),,-Wno-array-bounds -Wno-stringop-overflow)
 libraries := $(mpi_libs) $(blas_libs)
 
 # Linking anew is needed when the command or the list of objects changed, not only the objects.
@@ -120,7 +119,7 @@ $$(dir_$1)/obj/tests/%.o: tests/%.cpp $$(dir_$1)/obj/tests/precompiled.hpp.gch
 $$(dir_$1)/obj/src/$(BACKEND)/adamw.o: private told := -fno-math-errno
 
 # What is around the library reads options and prints: it need not be fast, and is compiled sooner so.
-$$(dir_$1)/obj/src/app/%.o: private told := $(around_library) $(if $(is_clang),,-Wno-array-bounds -Wno-stringop-overflow)
+$$(dir_$1)/obj/src/app/%.o: private told := -O1 $(if $(is_clang),,-Wno-array-bounds -Wno-stringop-overflow)
 
 # The program tells how it was built, and ranks compare that.
 $$(dir_$1)/obj/src/app/build.o: private told := '-DCOLONNADE_BUILD_FLAGS="$(optimization) $(blas_define)"'

@@ -224,6 +224,13 @@ void check_size_limit(const std::string& path, std::uint64_t bytes) {
                .hint = "raise it with ulimit -f"});
 }
 
+void replace_file(const std::string& path, std::string_view text) {
+  FileReplacement replacement(path);
+  replacement.file().allocate(text.size());
+  replacement.file().write(0, std::as_bytes(std::span(text)));
+  replacement.commit();
+}
+
 void check_writable(const std::string& path) {
   const FileReplacement probe(path);
 }

@@ -126,6 +126,9 @@ class FileReplacement {
   bool committed_ = false;
 };
 
+/// Makes `text` the content of the file at `path`, as a FileReplacement does: as a whole or not.
+void replace_file(const std::string& path, std::string_view text);
+
 /// Throws if a FileReplacement of `path` would: an output that can't be written is found before the
 /// work is done. What is at `path` stays untouched.
 void check_writable(const std::string& path);

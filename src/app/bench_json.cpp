@@ -1,7 +1,6 @@
 // The result of `colonnade bench` as JSON, for plots and for comparing machines.
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <span>
 
 #include "app/bench_report.hpp"
 #include "app/build.hpp"
@@ -146,10 +145,7 @@ void write_json(const std::string& path, const BenchResult& result, const BenchO
                      {"recorded_steps", result.profile.steps},
                      {"recorded_step_s", result.profile.seconds},
                      {"phases", phases_json(result)}};
-  const std::string text = json.dump(2) + "\n";
-  FileReplacement replacement(path);
-  replacement.file().write(0, std::as_bytes(std::span(text)));
-  replacement.commit();
+  replace_file(path, json.dump(2) + "\n");
 }
 
 }  // namespace colonnade::app

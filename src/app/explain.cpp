@@ -45,12 +45,6 @@ void check_rows(const Job& job, const TrainerOptions& trainer) {
   }
 }
 
-void write_page(const std::string& path, const std::string& page) {
-  FileReplacement replacement(path);
-  replacement.file().write(0, std::as_bytes(std::span(page)));
-  replacement.commit();
-}
-
 }  // namespace
 
 int run_explain(ProcessGroup& world, const ExplainOptions& options) {
@@ -76,7 +70,7 @@ int run_explain(ProcessGroup& world, const ExplainOptions& options) {
     if (options.html.empty()) {
       std::fputs(explain_as_text(story).c_str(), stdout);
     } else {
-      write_page(options.html, explain_as_page(story, verdict));
+      replace_file(options.html, explain_as_page(story, verdict));
       std::printf("The page is %s.\n", options.html.c_str());
     }
   });

@@ -139,11 +139,7 @@ void write_picture(const std::string& path, const IdxDataset& data, LossKind los
                                 std::to_string(made.predicted),
                        .second = of_truth + " \u2192 " + sure}});
   }
-  const std::string svg = contact_sheet(title, images);
-  FileReplacement replacement(path);
-  replacement.file().allocate(svg.size());
-  replacement.file().write(0, std::as_bytes(std::span(svg)));
-  replacement.commit();
+  replace_file(path, contact_sheet(title, images));
   std::printf("\npicture    %s: %zu samples\n", path.c_str(), images.size());
 }
 

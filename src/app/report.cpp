@@ -1,7 +1,6 @@
 // `colonnade report`: logs of runs as one page of charts.
 #include <cstddef>
 #include <cstdio>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -34,11 +33,7 @@ void report(const ReportOptions& options) {
     runs.push_back({names[i], read_log(File::open(options.logs[i]))});
     steps += runs.back().run.steps.size();
   }
-  const std::string page = report_page(runs);
-  FileReplacement replacement(options.output);
-  replacement.file().allocate(page.size());
-  replacement.file().write(0, std::as_bytes(std::span(page)));
-  replacement.commit();
+  replace_file(options.output, report_page(runs));
   std::printf(
       "%s: %zu %s, %s %s\n", options.output.c_str(), runs.size(), runs.size() == 1 ? "run" : "runs",
       render_count(static_cast<std::int64_t>(steps)).c_str(), steps == 1 ? "step" : "steps");

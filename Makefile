@@ -5,6 +5,9 @@
 # place, so that a new file needs no line here.
 
 BACKEND = cpu
+GPU =
+CUDA_HOME = /usr/local/cuda
+CUDA_ARCH =
 SCALAR = float
 BLAS = auto
 SANITIZE =
@@ -43,8 +46,11 @@ comma := ,
 goals := $(or $(MAKECMDGOALS),all)
 scalars := float double
 
-ifneq ($(BACKEND),cpu)
-$(error BACKEND=$(BACKEND) is unknown; wanted cpu)
+ifeq ($(filter cpu cuda,$(BACKEND)),)
+$(error BACKEND=$(BACKEND) is unknown; wanted cpu or cuda)
+endif
+ifeq ($(filter real pretended,$(or $(GPU),real)),)
+$(error GPU=$(GPU) is unknown; wanted nothing or pretended)
 endif
 ifeq ($(filter $(SCALAR),$(scalars)),)
 $(error SCALAR=$(SCALAR) is unknown; wanted float or double)
@@ -65,6 +71,12 @@ config := build/config/$(BLAS)-$(notdir $(firstword $(CXX))).mk
 $(config): FORCE
 	@tools/probe.sh $@ "$(CXX)" $(BLAS) $(if $(filter deps test run-fuzzers,$(goals)),install,report)
 include $(config)
+ifeq ($(BACKEND),cuda)
+cuda_config := build/config/cuda-$(or $(GPU),real).mk
+$(cuda_config): FORCE
+	@tools/probe_cuda.sh $@ "$(CUDA_HOME)" "$(CUDA_ARCH)" "$(GPU)"
+include $(cuda_config)
+endif
 include tools/compile.mk
 include tools/walkthrough.mk
 endif
@@ -190,7 +202,10 @@ help: ## this list
 #= options, as in `make test SCALAR=double`; the value without the option stands first:
 #=   SCALAR=float|double           number type of the program
 #=   BLAS=auto|openblas|blis|eigen matrix products; auto takes the first of the others it finds
-#=   BACKEND=cpu                   where the arithmetic runs
+#=   BACKEND=cpu|cuda              where the arithmetic runs
+#=   CUDA_HOME=/usr/local/cuda     where CUDA's compiler and libraries are, for BACKEND=cuda
+#=   CUDA_ARCH=                    GPU to compile for; without it sm_90, or the newest nvcc knows
+#=   GPU=                          or pretended: CUDA's sources as a program of this computer
 #=   SANITIZE=                     or address,undefined or thread
 #=   ARCH=native                   processor, for the compiler's -march
 #=   CXX=g++                       or clang++

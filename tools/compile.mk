@@ -1,6 +1,7 @@
 # How sources become objects, libraries and programs; included by Makefile once the machine is known.
 
-variant := $(BACKEND)-$(blas)$(if $(filter g++,$(CXX)),,-$(notdir $(firstword $(CXX))))
+variant := $(if $(filter cuda,$(BACKEND)),cuda-$(or $(GPU),$(cuda_arch)),cpu-$(blas))
+variant := $(variant)$(if $(filter g++,$(CXX)),,-$(notdir $(firstword $(CXX))))
 variant := $(variant)$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 variant := $(variant)$(if $(filter native,$(ARCH)),,-$(ARCH))
 variant_dir := build/$(variant)
@@ -17,9 +18,12 @@ endif
 # of matrices lose nothing, their kernels spell it out.
 optimization += -march=$(ARCH) -ffp-contract=off
 public_defines_double := -DCOLONNADE_DOUBLE
-blas_define := $(if $(filter eigen,$(blas)),,-DEIGEN_USE_BLAS)
+# On a GPU nothing is left for a BLAS.
+blas_define := $(if $(or $(filter cuda,$(BACKEND)),$(filter eigen,$(blas))),,-DEIGEN_USE_BLAS)
 blas_name_openblas := -DCOLONNADE_BLAS_OPENBLAS
 blas_name_blis := -DCOLONNADE_BLAS_BLIS
+backend_flags := $(if $(filter cuda,$(BACKEND)),$(cuda_cflags),$(blas_define) $(blas_name_$(blas)))
+backend_libs := $(if $(filter cuda,$(BACKEND)),$(cuda_libs),$(blas_libs))
 public_defines := $(strip $(public_defines_$(SCALAR)))
 # g++ 12 sees an overlap in "text" + std::to_string(n) that cannot be (its bug 105651), and takes the
 # deliberately undefined registers of its own AVX-512 header for a mistake (105593).
@@ -30,11 +34,15 @@ quirks := $(if $(is_clang),,-Wno-restrict -Wno-maybe-uninitialized $(if $(SANITI
 quirks += $(if $(and $(is_clang),$(SANITIZE)),-Wno-pass-failed)
 quirks += $(if $(WERROR),$(if $(is_clang),-Werror,$(if $(SANITIZE),,-Werror)))
 flags := -std=c++20 $(optimization) -fopenmp -Wall -Wextra -Wpedantic $(quirks) \
-  -Iinclude -Isrc $(found_cflags) $(blas_define) $(blas_name_$(blas)) $(CXXFLAGS)
+  -Iinclude -Isrc $(found_cflags) $(backend_flags) $(CXXFLAGS)
 # Tests are compiled often and run shortly; what they test is compiled as it is shipped. With less
 # optimization g++ 12 takes a string's own buffer for too short.
 test_flags := $(subst -O3,-O1,$(flags)) $(if $(is_clang),,-Wno-array-bounds -Wno-stringop-overflow)
-libraries := $(mpi_libs) $(blas_libs)
+libraries := $(mpi_libs) $(backend_libs)
+
+# Kernels: by nvcc, whose host compiler is ours; or as C++, where a GPU is pretended.
+cuda_compile := $(if $(GPU),$(CXX) $(flags) -x c++,$(nvcc) -std=c++20 -O3 -lineinfo -arch=$(cuda_arch) \
+  -ccbin $(CXX) -Xcompiler -Wall$(comma)-Wextra$(if $(WERROR),$(comma)-Werror) -Iinclude -Isrc $(cuda_cflags))
 
 # Linking anew is needed when the command or the list of objects changed, not only the objects.
 # $(call keep,FILE,TEXT) is a rule that writes TEXT to FILE whenever it is something else.
@@ -44,12 +52,17 @@ $1: $$(if $$(call differs,$$(file <$1),$2),FORCE)
 	@: $$(shell mkdir -p $$(@D))$$(file >$$@,$2)
 endef
 
+backend_version = $(if $(filter cuda,$(BACKEND)),: $(cuda_version),$(newline)  BLAS=$(blas): $(blas_version)$(blas_choice))
+blas_choice = $(if $(blas_libs),; BLAS=eigen does without)
+define newline
+
+
+endef
 define banner
 Colonnade, in $(variant_dir)
   CXX=$(CXX): $(compiler), -march=$(ARCH)
   SCALAR=$(SCALAR) for the program; libraries and tests are built in float and double
-  BACKEND=$(BACKEND)
-  BLAS=$(blas): $(blas_version)$(if $(blas_libs),; BLAS=eigen does without)
+  BACKEND=$(BACKEND)$(backend_version)
   MPI: $(mpi_version)
   SANITIZE=$(or $(SANITIZE), (address$(comma)undefined or thread))
 endef
@@ -59,7 +72,9 @@ Q := $(if $(V),,@)
 say = $(announce)$(if $(V),,@echo "  $1")
 
 app_main := src/app/main.cpp
-library_sources := $(wildcard src/*.cpp src/$(BACKEND)/*.cpp)
+library_sources := $(wildcard src/*.cpp src/$(BACKEND)/*.cpp src/$(BACKEND)/*.cu)
+# What stands in for CUDA where a GPU is pretended, in every program once.
+pretended_gpu := $(if $(filter pretended,$(GPU)),$(variant_dir)/libpretended_gpu.a)
 # Pages that the program writes, as text in its code.
 embedded := build/embedded.cpp
 embedded_files := $(wildcard src/app/pages/* third_party/*/*.js third_party/*/*.css third_party/*/*.LICENSE)
@@ -91,9 +106,9 @@ $(embedded): tools/embed.sh $(embedded_files) $(embedded).members
 # inline namespaces of scalar.hpp keep the two libraries apart.
 define scalar_rules
 dir_$1 := $(variant_dir)/$1
-objects_$1 = $$(patsubst %.cpp,$$(dir_$1)/obj/%.o,$$1)
+objects_$1 = $$(patsubst %,$$(dir_$1)/obj/%.o,$$(basename $$1))
 parts_$1 := $$(dir_$1)/libcolonnade_app.a $$(dir_$1)/libcolonnade.a
-parts_$1 += $(zoo_library) $(proof_library)
+parts_$1 += $(zoo_library) $(proof_library) $(pretended_gpu)
 
 $$(eval $$(call keep,$$(dir_$1)/command,$(compiler): $(CXX) $(flags) $$(public_defines_$1) $(libraries)))
 
@@ -101,6 +116,11 @@ $$(dir_$1)/obj/%.o: %.cpp $$(dir_$1)/command
 	$$(call say,CXX  $1  $$<)
 	@mkdir -p $$(@D)
 	$$(Q)$(CXX) $(flags) $$(public_defines_$1) $$(told) -MMD -MP -c $$< -o $$@
+
+$$(dir_$1)/obj/%.o: %.cu $$(dir_$1)/command
+	$$(call say,CUDA $1  $$<)
+	@mkdir -p $$(@D)
+	$$(Q)$(cuda_compile) $$(public_defines_$1) -MMD -MP -c $$< -o $$@
 
 # Tests spend most of their compile time on doctest, so that is compiled once. Compilers take
 # X.hpp.gch for -include X.hpp.
@@ -153,6 +173,9 @@ $(dir_$1)/$2: $(call objects_$1,$3) $4 $(dir_$1)/obj/$2.members
 endef
 
 $(foreach scalar,$(scalars),$(eval $(call scalar_rules,$(scalar))))
+ifneq ($(pretended_gpu),)
+$(eval $(call archive_rule,$(pretended_gpu),$(call objects_double,$(wildcard tests/pretended_gpu/*.cpp))))
+endif
 $(eval $(call archive_rule,$(zoo_library),$(call objects_double,$(zoo_sources))))
 $(eval $(call archive_rule,$(proof_library),$(call objects_double,$(proof_sources) $(library_sources))))
 

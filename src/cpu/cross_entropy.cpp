@@ -4,10 +4,10 @@
 #include <array>
 #include <limits>
 
+#include "check_shards.hpp"
 #include "colonnade/ops.hpp"
 #include "colonnade/tree_sum.hpp"
 #include "cpu/eigen.hpp"
-#include "cpu/shards.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
 

@@ -2,10 +2,10 @@
 // A weight in one piece is multiplied here, on all threads; one in shards in linear_exact.cpp.
 #include <string>
 
+#include "check_shards.hpp"
 #include "colonnade/ops.hpp"
 #include "cpu/eigen.hpp"
 #include "cpu/linear_exact.hpp"
-#include "cpu/shards.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
 

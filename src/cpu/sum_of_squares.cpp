@@ -1,10 +1,10 @@
 #include <array>
 #include <vector>
 
+#include "check_shards.hpp"
 #include "colonnade/ops.hpp"
 #include "colonnade/tree_sum.hpp"
 #include "cpu/eigen.hpp"
-#include "cpu/shards.hpp"
 #include "cpu/sums.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {

@@ -1,4 +1,4 @@
-#include "cpu/shards.hpp"
+#include "check_shards.hpp"
 
 #include <string>
 

@@ -14,6 +14,7 @@ double time_block(ProcessGroup& group, Index calls, const std::function<void()>&
   group.barrier();
   const auto begin = std::chrono::steady_clock::now();
   for (Index i = 0; i < calls; ++i) work();
+  finish_device_work();
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
   return group.all_reduce(elapsed.count(), Reduction::max);
 }

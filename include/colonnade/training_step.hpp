@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory_resource>
 #include <optional>
 #include <span>
 #include <string>
@@ -120,7 +121,7 @@ class TrainingStep {
   Index micro_batches_ = 0;
   Index added_ = 0;
   std::uint64_t steps_done_ = 0;
-  std::vector<double> loss_sums_;                   // of the micro-batches
+  std::pmr::vector<double> loss_sums_;              // of the micro-batches
   std::vector<std::vector<Tensor>> gradient_sums_;  // of parts of the tree, waiting for their join
   Index gradient_sums_height_ = 0;
   std::vector<double> squares_;  // of each parameter's gradient; then votes, and losses not finite

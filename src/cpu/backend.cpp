@@ -104,6 +104,10 @@ bool leave_binding_to_us() {
 
 }  // namespace
 
+std::string why_no_device() {
+  return {};
+}
+
 void prepare_backend(char** argv) {
   const bool kernels = correct_kernels();
   const bool binding = leave_binding_to_us();

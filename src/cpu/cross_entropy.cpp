@@ -5,10 +5,10 @@
 #include <cmath>
 #include <limits>
 
-#include "check_shards.hpp"
 #include "colonnade/ops.hpp"
 #include "colonnade/tree_sum.hpp"
 #include "cpu/eigen.hpp"
+#include "op_shapes.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
 
@@ -47,10 +47,6 @@ void for_each_rows(ConstMatrixView shape, Work&& work) {
   }
 }
 
-void check_rows(std::size_t size, Index wanted, std::string_view what) {
-  check_shape({nullptr, static_cast<Index>(size), 1}, wanted, 1, what);
-}
-
 /// l becomes exp(l - largest) in some rows of some columns, whose sums are returned.
 Sums exponentiate(MatrixView l, ConstMatrixView t, Index first, Index count, Range columns,
                   const Rows& largest) {
@@ -86,7 +82,7 @@ Sums along_tree(std::span<const Range> shards, const auto& sums_of) {
 }  // namespace
 
 void row_largest(ConstMatrixView l, std::span<double> largest) {
-  check_rows(largest.size(), l.rows, "largest [n, 1]");
+  check_row_largest(l, largest);
   for_each_rows(l, [=](Index first, Index count) {
     std::array<Scalar, rows_at_once> rows;
     rows.fill(-std::numeric_limits<Scalar>::infinity());
@@ -103,10 +99,7 @@ void row_largest(ConstMatrixView l, std::span<double> largest) {
 
 void cross_entropy_forward(MatrixView l, ConstMatrixView t, std::span<const double> largest,
                            std::span<double> sums, std::span<const Range> shards) {
-  check_shape(t, l.rows, l.cols, "t [n, m]");
-  check_rows(largest.size(), l.rows, "largest [n, 1]");
-  check_rows(sums.size(), 3 * l.rows, "sums [3 n, 1]");
-  if (!shards.empty()) check_shards(shards, l.cols, "l [n, m], its columns");
+  check_cross_entropy_forward(l, t, largest, sums, shards);
   for_each_rows(l, [=](Index first, Index count) {
     Rows row_largest = Rows::Zero();
     for (Index i = 0; i < count; ++i) {
@@ -135,9 +128,7 @@ double cross_entropy_loss(std::span<const double> sums, double smoothing, Index 
 
 void cross_entropy_backward(ConstMatrixView e, ConstMatrixView t, std::span<const double> exp_sums,
                             double smoothing, Index classes, double scale, MatrixView dl) {
-  check_shape(t, e.rows, e.cols, "t [n, m]");
-  check_shape(dl, e.rows, e.cols, "dl [n, m]");
-  check_rows(exp_sums.size(), e.rows, "exp_sums [n, 1]");
+  check_cross_entropy_backward(e, t, exp_sums, dl);
   const auto of_target = static_cast<Scalar>(scale * (1 - smoothing));
   const auto of_all = static_cast<Scalar>(scale * smoothing / static_cast<double>(classes));
   for_each_rows(e, [=](Index first, Index count) {

@@ -17,6 +17,9 @@ namespace colonnade {
 /// same core. These variables are unset; cores are choose_device's.
 void prepare_backend(char** argv);
 
+/// Why no op can run here: a build for GPUs on a machine without one. Empty if ops can.
+std::string why_no_device();
+
 /// What multiplies matrices: `cpu, OpenBLAS 0.3.21, SkylakeX kernels`, `cuda, NVIDIA H100, cuBLASLt
 /// 13.0.2`.
 std::string backend_description();

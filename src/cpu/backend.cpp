@@ -82,6 +82,10 @@ std::string backend_description() {
 
 #endif
 
+std::string why_no_device() {
+  return {};
+}
+
 void prepare_backend(char** argv) {
   const bool kernels = correct_kernels();
   const bool binding = leave_binding_to_us();

@@ -2,6 +2,7 @@
 // walked from column to column, all in one vector register after the other. A row has sums of its
 // own, so that threads and the places where rows are cut leave no trace.
 #include <array>
+#include <cmath>
 #include <limits>
 
 #include "colonnade/ops.hpp"
@@ -113,6 +114,16 @@ void cross_entropy_forward(MatrixView l, ConstMatrixView t, std::span<const doub
     std::copy(result.target.data(), result.target.data() + count, to + l.rows);
     std::copy(result.logit.data(), result.logit.data() + count, to + 2 * l.rows);
   });
+}
+
+double cross_entropy_loss(std::span<const double> sums, double smoothing, Index classes) {
+  const std::size_t n = sums.size() / 3;
+  const double of_all = smoothing / static_cast<double>(classes);
+  double loss = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    loss += std::log(sums[i]) - (1 - smoothing) * sums[n + i] - of_all * sums[2 * n + i];
+  }
+  return loss;
 }
 
 void cross_entropy_backward(ConstMatrixView e, ConstMatrixView t, std::span<const double> exp_sums,

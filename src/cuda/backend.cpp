@@ -11,6 +11,11 @@ void prepare_backend(char** argv) {
   if (leave_binding_to_us()) start_again(argv);
 }
 
+std::string why_no_device() {
+  if (gpu::count() > 0) return {};
+  return std::string("this build computes on a GPU: ") + gpu::why_none();
+}
+
 std::string backend_description() {
   if (gpu::count() == 0) return std::string("cuda, no GPU: ") + gpu::why_none();
   cudaDeviceProp properties = {};

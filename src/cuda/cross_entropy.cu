@@ -8,6 +8,7 @@
 #include "colonnade/ops.hpp"
 #include "cuda/gpu.hpp"
 #include "cuda/scratch.hpp"
+#include "cuda/sums.hpp"
 #include "cuda/tree.hpp"
 #include "op_shapes.hpp"
 
@@ -142,6 +143,27 @@ __global__ void sum_rows(Cover cover, const RowSums* of_parts, double* sums) {
   sums[2 * cover.rows + row] = result.logit;
 }
 
+/// What each row adds to the loss.
+struct RowLosses {
+  const double* sums;
+  double of_target;
+  double of_all;
+
+  __host__ __device__ Index count(const gpu::TreeStep& rows) const { return rows.end; }
+  __device__ double term(const gpu::TreeStep& rows, Index i) const {
+    const Index n = rows.end;
+    return std::log(sums[i]) - of_target * sums[n + i] - of_all * sums[2 * n + i];
+  }
+};
+
+/// *loss is in device memory.
+void add_row_losses(std::span<const double> sums, double smoothing, Index classes, double* loss) {
+  const Range rows[] = {{0, static_cast<Index>(sums.size() / 3)}};
+  gpu::sum_terms("cross_entropy_loss",
+                 RowLosses{sums.data(), 1 - smoothing, smoothing / static_cast<double>(classes)},
+                 gpu::tree_of(rows), loss);
+}
+
 /// The numbers of cross_entropy_backward that are the same for all elements.
 struct Factors {
   double scale;
@@ -191,6 +213,12 @@ void cross_entropy_forward(MatrixView l, ConstMatrixView t, std::span<const doub
               largest.data(), of_parts);
   gpu::launch("cross_entropy_forward", sum_rows, cover.grid_of_rows(), cover, of_parts,
               sums.data());
+}
+
+double cross_entropy_loss(std::span<const double> sums, double smoothing, Index classes) {
+  double* const loss = gpu::place_for_sum();
+  add_row_losses(sums, smoothing, classes, loss);
+  return gpu::read(loss);
 }
 
 void cross_entropy_backward(ConstMatrixView e, ConstMatrixView t, std::span<const double> exp_sums,

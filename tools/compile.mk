@@ -92,7 +92,7 @@ fuzz_names := $(patsubst fuzz/fuzz_%.cpp,%,$(wildcard fuzz/fuzz_*.cpp))
 # The parsers and what they stand on. Neither Eigen nor MPI is among it, so that fuzzers, whose
 # objects are of no use to anyone else, are built soon. The linker says what is missing here.
 fuzzed_sources := $(addprefix src/,$(addsuffix .cpp, \
-  checkpoint_info checksum collectively common_header error file fingerprint header_checksum idx memory npy npy_header \
+  checkpoint_info checksum collectively common_header cpu/backend_transport cpu/device_memory error file fingerprint header_checksum idx memory npy npy_header \
   mesh place process_group rank_list render safetensors_header safetensors_load self_transport shard \
   shared_file stored_checksum tensor tensor_slice ticks timeline watched_file))
 

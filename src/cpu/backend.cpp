@@ -104,6 +104,14 @@ bool leave_binding_to_us() {
 
 }  // namespace
 
+std::string backend_devices() {
+  return "";
+}
+
+std::string choose_backend_device(int /*rank*/, int /*ranks*/, bool /*share*/) {
+  return "";
+}
+
 void prepare_backend(char** argv) {
   const bool kernels = correct_kernels();
   const bool binding = leave_binding_to_us();

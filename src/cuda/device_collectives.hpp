@@ -40,9 +40,8 @@ class DeviceCollectives {
 std::unique_ptr<DeviceCollectives> make_staged_collectives(Transport& inner);
 
 #ifdef COLONNADE_NCCL
-/// For ranks that have a GPU each. `watched`: a rank that is missing is to be missed by `inner`,
-/// where the host waits.
-std::unique_ptr<DeviceCollectives> make_nccl_collectives(Transport& inner, const bool& watched);
+/// For ranks that have a GPU each. Collective.
+std::unique_ptr<DeviceCollectives> make_nccl_collectives(Transport& inner);
 #endif
 
 }  // namespace colonnade

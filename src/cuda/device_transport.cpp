@@ -77,26 +77,26 @@ class DeviceTransport final : public Transport {
 
   void all_gather(void* buffer, std::span<const Range> pieces, Index unit, DataType type) override {
     if (is_on_gpu(buffer, pieces.back().end * unit))
-      return device_collectives().all_gather(buffer, pieces, unit, type);
+      return next_on_gpu().all_gather(buffer, pieces, unit, type);
     host_transport().all_gather(buffer, pieces, unit, type);
   }
 
   void reduce_scatter(const void* send, void* receive, std::span<const Range> pieces, Index unit,
                       DataType type, SumOrder order) override {
     if (scatters_on_gpu(send, receive, pieces, unit))
-      return device_collectives().reduce_scatter(send, receive, pieces, unit, type, order);
+      return next_on_gpu().reduce_scatter(send, receive, pieces, unit, type, order);
     host_transport().reduce_scatter(send, receive, pieces, unit, type, order);
   }
 
   void all_reduce(void* buffer, Index count, DataType type, Reduction reduction,
                   SumOrder order) override {
     if (is_on_gpu(buffer, count))
-      return device_collectives().all_reduce(buffer, count, type, reduction, order);
+      return next_on_gpu().all_reduce(buffer, count, type, reduction, order);
     host_transport().all_reduce(buffer, count, type, reduction, order);
   }
 
   void broadcast(void* buffer, Index count, DataType type, int root) override {
-    if (is_on_gpu(buffer, count)) return device_collectives().broadcast(buffer, count, type, root);
+    if (is_on_gpu(buffer, count)) return next_on_gpu().broadcast(buffer, count, type, root);
     host_transport().broadcast(buffer, count, type, root);
   }
 
@@ -110,7 +110,7 @@ class DeviceTransport final : public Transport {
                         DataType type) override {
     const bool on_gpu = is_on_gpu(buffer, pieces.back().end * unit);
     if (on_gpu) {
-      device_collectives().start_all_gather(buffer, pieces, unit, type);
+      next_on_gpu().start_all_gather(buffer, pieces, unit, type);
     } else {
       host_transport().start_all_gather(buffer, pieces, unit, type);
     }
@@ -120,7 +120,7 @@ class DeviceTransport final : public Transport {
   void start_all_reduce(void* buffer, Index count, DataType type) override {
     const bool on_gpu = is_on_gpu(buffer, count);
     if (on_gpu) {
-      device_collectives().start_all_reduce(buffer, count, type);
+      next_on_gpu().start_all_reduce(buffer, count, type);
     } else {
       host_transport().start_all_reduce(buffer, count, type);
     }
@@ -131,7 +131,7 @@ class DeviceTransport final : public Transport {
                             Index unit, DataType type) override {
     const bool on_gpu = scatters_on_gpu(send, receive, pieces, unit);
     if (on_gpu) {
-      device_collectives().start_reduce_scatter(send, receive, pieces, unit, type);
+      next_on_gpu().start_reduce_scatter(send, receive, pieces, unit, type);
     } else {
       host_transport().start_reduce_scatter(send, receive, pieces, unit, type);
     }
@@ -146,7 +146,7 @@ class DeviceTransport final : public Transport {
   void finish_first() override {
     const bool on_gpu = under_way_on_gpu_.front();
     under_way_on_gpu_.erase(under_way_on_gpu_.begin());
-    if (on_gpu) return device_collectives().finish_first();
+    if (on_gpu) return device_collectives_->finish_first();
     host_transport().finish_first();
   }
 
@@ -175,10 +175,13 @@ class DeviceTransport final : public Transport {
     return *inner_;
   }
 
-  DeviceCollectives& device_collectives() {
+  DeviceCollectives& next_on_gpu() {
+    // A rank that is missing from a collective of NCCL is missed later, where somebody looks at the
+    // result, and a wrong one isn't told from the right one. If anybody watches, the hosts meet.
+    if (by_nccl_ && watched_) inner_->barrier();
     if (device_collectives_) return *device_collectives_;
 #ifdef COLONNADE_NCCL
-    if (by_nccl_) device_collectives_ = make_nccl_collectives(*inner_, watched_);
+    if (by_nccl_) device_collectives_ = make_nccl_collectives(*inner_);
 #endif
     if (!device_collectives_) device_collectives_ = make_staged_collectives(*inner_);
     return *device_collectives_;

@@ -9,17 +9,16 @@ namespace {
 
 constexpr int levels = 20;  // for a million arrays
 
-/// One thread for each sum. Its stack is that of sum_along_tree: after item i as many partial sums
+/// One thread for each sum. Its stack is that of sum_along_tree: after array i as many partial sums
 /// are joined as i + 1 can be halved, the lower one being the left operand.
 template <class T>
-__global__ void add_kernel(const T* own, const T* others, int own_rank, int ranks, Index count,
-                           T* result) {
+__global__ void add_kernel(const T* arrays, int ranks, Index count, T* result) {
   const Index i = static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (i >= count) return;
   T stack[levels];
   int height = 0;
   for (int rank = 0; rank < ranks; ++rank) {
-    T sum = rank == own_rank ? own[i] : others[(rank - (rank > own_rank ? 1 : 0)) * count + i];
+    T sum = arrays[rank * count + i];
     for (int items = rank + 1; items % 2 == 0; items /= 2) sum = stack[--height] + sum;
     stack[height++] = sum;
   }
@@ -30,7 +29,7 @@ __global__ void add_kernel(const T* own, const T* others, int own_rank, int rank
 
 }  // namespace
 
-void add_along_tree(const RankArrays& arrays, Index count, DataType type, void* result,
+void add_along_tree(const void* arrays, int ranks, Index count, DataType type, void* result,
                     cudaStream_t stream) {
   if (count == 0) return;
   const gpu::Grid grid = gpu::grid_for(count);
@@ -39,9 +38,8 @@ void add_along_tree(const RankArrays& arrays, Index count, DataType type, void* 
   config.blockDim = grid.threads;
   config.stream = stream;
   with_number_type(type, [&]<class T>(T) {
-    gpu::check(cudaLaunchKernelEx(&config, add_kernel<T>, static_cast<const T*>(arrays.own),
-                                  static_cast<const T*>(arrays.others), arrays.own_rank,
-                                  arrays.ranks, count, static_cast<T*>(result)),
+    gpu::check(cudaLaunchKernelEx(&config, add_kernel<T>, static_cast<const T*>(arrays), ranks,
+                                  count, static_cast<T*>(result)),
                "add_along_tree");
   });
 }

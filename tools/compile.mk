@@ -85,7 +85,7 @@ zoo_sources := $(wildcard src/zoo/*.cpp)
 proof_library := $(variant_dir)/double/libcolonnade_proof.a
 # Networks with mistakes in them, on the same library.
 zoo_library := $(variant_dir)/double/libcolonnade_zoo.a
-test_sources := $(wildcard tests/*.cpp)
+test_sources := $(wildcard tests/*.cpp tests/$(BACKEND)/*.cpp)
 bench_names := $(basename $(notdir $(wildcard bench/*.cpp)))
 peer_names := $(basename $(notdir $(wildcard bench/peers/*.cpp)))
 fuzz_names := $(patsubst fuzz/fuzz_%.cpp,%,$(wildcard fuzz/fuzz_*.cpp))
@@ -131,6 +131,7 @@ $$(dir_$1)/obj/tests/precompiled.hpp.gch: tests/precompiled.hpp $$(dir_$1)/comma
 
 $$(dir_$1)/obj/tests/%.o: tests/%.cpp $$(dir_$1)/obj/tests/precompiled.hpp.gch
 	$$(call say,CXX  $1  $$<)
+	@mkdir -p $$(@D)
 	$$(Q)$(CXX) $(test_flags) $$(public_defines_$1) -include $$(dir_$1)/obj/tests/precompiled.hpp \
 	  -MMD -MP -c $$< -o $$@
 

@@ -162,8 +162,8 @@ docs-update: $(walkthrough_programs) ## bring them up to date (python3)
 docs: ## build the site of all documents, the walkthrough and the headers' reference, in build/site
 	@tools/site.py build/site
 
-cxx_files = $(wildcard include/*/*.hpp $(addsuffix /*.[ch]pp,src src/* tests fuzz bench bench/peers \
-  docs/walkthrough docs/walkthrough/*))
+cxx_files = $(wildcard include/*/*.hpp src/*/*.cu $(addsuffix /*.[ch]pp,src src/* tests tests/* fuzz \
+  bench bench/peers docs/walkthrough docs/walkthrough/*))
 shell_files = $(wildcard tools/*.sh tests/*.sh bench/*.sh) .ci/run
 
 format: ## bring all code into the project's format

@@ -9,6 +9,8 @@
 #include <climits>
 #include <string>
 
+#include "colonnade/backend.hpp"
+
 namespace colonnade {
 
 namespace {
@@ -59,6 +61,21 @@ std::string host_name() {
   return gethostname(name, sizeof name - 1) == 0 ? name : "unknown";
 }
 
+/// Ranks that see the same GPUs share them out. Those that see others may be in a world of their
+/// own, made by a batch system.
+std::string choose_gpu(ProcessGroup& world, ProcessGroup& node, bool share) {
+  const std::vector<std::string> seen = gather_text(node, backend_devices());
+  const auto own = seen.begin() + node.rank();
+  const auto before = std::count(seen.begin(), own, *own);
+  const auto all = std::count(seen.begin(), seen.end(), *own);
+  std::string gpu;
+  collectively(world, [&] {
+    gpu = choose_backend_device(static_cast<int>(before), static_cast<int>(all), share);
+  });
+  world.device_chosen();
+  return gpu;
+}
+
 }  // namespace
 
 Device choose_device(ProcessGroup& world, const DeviceOptions& options) {
@@ -89,6 +106,7 @@ Device choose_device(ProcessGroup& world, const DeviceOptions& options) {
     if (bind_to(core)) device.cores = core;
   }
   omp_set_num_threads(device.threads);
+  device.gpu = choose_gpu(world, node, options.share_gpus);
   return device;
 }
 
@@ -96,7 +114,8 @@ std::string describe(const Device& device, int rank) {
   return "rank " + std::to_string(rank) + ": " + device.host + ", " +
          (device.cores.size() == 1 ? "core " : "cores ") + render_cores(device.cores) +
          (device.bound ? " (bound), " : " (shared), ") + std::to_string(device.threads) +
-         (device.threads == 1 ? " thread" : " threads");
+         (device.threads == 1 ? " thread" : " threads") +
+         (device.gpu.empty() ? "" : ", " + device.gpu);
 }
 
 std::size_t last_level_cache() {

@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 
+#include "backend_transport.hpp"
 #include "colonnade/observer.hpp"
 #include "place.hpp"
 #include "watched_file.hpp"
@@ -74,7 +75,7 @@ void check_account(std::span<const Account> accounts, int account) {
 }  // namespace
 
 ProcessGroup::ProcessGroup(std::unique_ptr<Transport> transport, std::string_view name)
-    : transport_(std::move(transport)),
+    : transport_(backend_transport(std::move(transport))),
       memory_(std::make_unique<RecyclingMemory>(device_memory())),
       host_memory_(std::make_unique<RecyclingMemory>(system_memory())),
       name_(name),

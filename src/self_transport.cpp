@@ -1,6 +1,5 @@
 // The transport of one rank: no message, no library.
-#include <cstring>
-
+#include "colonnade/device_memory.hpp"
 #include "colonnade/transport.hpp"
 
 namespace colonnade {
@@ -15,8 +14,7 @@ class SelfTransport final : public Transport {
   void all_gather(void*, std::span<const Range>, Index, DataType) override {}
   void reduce_scatter(const void* send, void* receive, std::span<const Range> pieces, Index unit,
                       DataType type, SumOrder) override {
-    const auto bytes = static_cast<std::size_t>(pieces[0].size() * unit) * size_of(type);
-    if (bytes > 0) std::memcpy(receive, send, bytes);
+    copy_bytes(send, receive, static_cast<std::size_t>(pieces[0].size() * unit) * size_of(type));
   }
   void all_reduce(void*, Index, DataType, Reduction, SumOrder) override {}
   void broadcast(void*, Index, DataType, int) override {}

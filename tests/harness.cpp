@@ -189,6 +189,14 @@ std::vector<int> parse_nodes(const std::string& sizes) {
   return node;
 }
 
+/// Where device memory is out of the host's reach, ranks have GPUs as in the program, as many as
+/// there are.
+void choose_gpu(ProcessGroup& world) {
+  if (colonnade::host_reaches_device_memory()) return;
+  colonnade::choose_backend_device(world.rank(), world.size(), true);
+  world.device_chosen();
+}
+
 ProcessGroup world_of_processes(bool over_mpi) {
   if (over_mpi) return state.session->world(colonnade::TransportChoice::mpi);
   if (!state.node.empty()) return world_on_nodes(state.node);
@@ -200,6 +208,7 @@ void run_on_processes(bool over_mpi, void (*body)(ProcessGroup&)) {
   {
     ProcessGroup world = world_of_processes(over_mpi);
     try {
+      choose_gpu(world);
       body(world);
     } catch (...) {
       exception = std::current_exception();
@@ -221,6 +230,7 @@ void run_on_threads(int ranks, void (*body)(ProcessGroup&)) {
         "rank " + std::to_string(world.rank()) + " of " + std::to_string(ranks) + " threads";
     INFO(whose);
     try {
+      choose_gpu(world);
       body(world);
     } catch (const std::exception& error) {
       FAIL_CHECK("left by an exception: " << std::string(error.what()));
@@ -331,7 +341,12 @@ int run_all(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   colonnade::prepare_backend(argv);  // so that what is tested is what the program runs
-  if (colonnade::why_no_device().empty()) colonnade::let_host_reach_device_memory();
+  // Tests look at single elements of tensors. Those of transports need not, and see with this
+  // option what the program has.
+  const bool out_of_reach =
+      std::find(argv + 1, argv + argc, std::string_view("--out-of-reach")) != argv + argc;
+  if (!out_of_reach && colonnade::why_no_device().empty())
+    colonnade::let_host_reach_device_memory();
   colonnade::MpiSession session(argc, argv);
   colonnade::ProcessGroup control = session.world();
   harness::state.session = &session;

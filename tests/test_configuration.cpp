@@ -50,10 +50,10 @@ const Configuration train_values = {{"widths", "4,7,3"},
 
 /// Where files are, what is shown, with how many threads.
 const std::set<std::string> not_described = {
-    "sentinel", "checkpoint", "every",   "keep",     "resume",  "time-limit",     "help",
-    "data",     "inputs",     "targets", "load",     "save",    "dump-gradients", "ledger",
-    "log",      "config",     "ranks",   "progress", "threads", "no-bind",        "bind",
-    "dry-run",  "watchdog",   "trace",   "transport"};
+    "sentinel", "checkpoint", "every",   "keep",      "resume",    "time-limit",     "help",
+    "data",     "inputs",     "targets", "load",      "save",      "dump-gradients", "ledger",
+    "log",      "config",     "ranks",   "progress",  "threads",   "no-bind",        "bind",
+    "dry-run",  "watchdog",   "trace",   "transport", "share-gpus"};
 
 Arguments arguments_of(Arguments command, const Configuration& values) {
   for (const auto& [name, value] : values) command.push_back("--" + name + "=" + value);

@@ -13,13 +13,13 @@ using namespace colonnade;
 RANKS_TEST_CASE("ranks of a node share its cores fairly unless told otherwise", "processes 1-4") {
   if (world.transport_name() == "mpi+shared") return;  // on nodes that are pretended
   const int before = omp_get_max_threads();
-  const Device fair = choose_device(world, {.threads = 0, .bind = false});
+  const Device fair = choose_device(world, {.threads = 0, .bind = false, .share_gpus = true});
   CHECK(fair.node_size == world.size());
   CHECK(fair.node_rank == world.rank());
   CHECK(fair.threads >= 1);
   CHECK((fair.threads == 1 || fair.threads * fair.node_size <= fair.node_cores));
   CHECK(omp_get_max_threads() == fair.threads);
-  const Device chosen = choose_device(world, {.threads = 3, .bind = false});
+  const Device chosen = choose_device(world, {.threads = 3, .bind = false, .share_gpus = true});
   CHECK(chosen.threads == 3);
   CHECK(omp_get_max_threads() == 3);
   omp_set_num_threads(before);
@@ -36,6 +36,9 @@ TEST_CASE("a device is described with its cores as runs") {
   device.threads = 1;
   device.bound = false;
   CHECK(describe(device, 0) == "rank 0: node17, core 4 (shared), 1 thread");
+  device.gpu = "GPU 0 (NVIDIA H100 80GB HBM3)";
+  CHECK(describe(device, 0) ==
+        "rank 0: node17, core 4 (shared), 1 thread, GPU 0 (NVIDIA H100 80GB HBM3)");
 }
 
 TEST_CASE("peak memory grows with what is held") {

@@ -86,14 +86,14 @@ zoo_sources := $(wildcard src/zoo/*.cpp)
 proof_library := $(variant_dir)/double/libcolonnade_proof.a
 # Networks with mistakes in them, on the same library.
 zoo_library := $(variant_dir)/double/libcolonnade_zoo.a
-test_sources := $(wildcard tests/*.cpp)
+test_sources := $(wildcard tests/*.cpp tests/$(BACKEND)/*.cpp)
 bench_names := $(basename $(notdir $(wildcard bench/*.cpp)))
 peer_names := $(basename $(notdir $(wildcard bench/peers/*.cpp)))
 fuzz_names := $(patsubst fuzz/fuzz_%.cpp,%,$(wildcard fuzz/fuzz_*.cpp))
 # The parsers and what they stand on. Neither Eigen nor MPI is among it, so that fuzzers, whose
 # objects are of no use to anyone else, are built soon. The linker says what is missing here.
 fuzzed_sources := $(addprefix src/,$(addsuffix .cpp, \
-  checkpoint_info checksum collectively common_header cpu/device_memory error file fingerprint header_checksum idx memory npy npy_header \
+  checkpoint_info checksum collectively common_header cpu/backend_transport cpu/device_memory error file fingerprint header_checksum idx memory npy npy_header \
   mesh place process_group rank_list render safetensors_header safetensors_load self_transport shard \
   shared_file stored_checksum tensor tensor_slice ticks timeline watched_file))
 
@@ -132,6 +132,7 @@ $$(dir_$1)/obj/tests/precompiled.hpp.gch: tests/precompiled.hpp $$(dir_$1)/comma
 
 $$(dir_$1)/obj/tests/%.o: tests/%.cpp $$(dir_$1)/obj/tests/precompiled.hpp.gch
 	$$(call say,CXX  $1  $$<)
+	@mkdir -p $$(@D)
 	$$(Q)$(CXX) $(test_flags) $$(public_defines_$1) -include $$(dir_$1)/obj/tests/precompiled.hpp \
 	  -MMD -MP -c $$< -o $$@
 

@@ -24,6 +24,15 @@ std::string why_no_device();
 /// 13.0.2`.
 std::string backend_description();
 
+/// The GPUs that this process may use, as a text that is another for others. Empty on the CPU, and
+/// where there is none.
+std::string backend_devices();
+
+/// Makes this thread compute on a GPU before its first tensor: the `rank`th, as it is one of
+/// `ranks` that may use the same GPUs. Throws if there are too few for each to have its own, unless
+/// ranks may `share` one. Returns `GPU 0 (NVIDIA H100 80GB HBM3)`; on the CPU nothing happens.
+std::string choose_backend_device(int rank, int ranks, bool share);
+
 /// What a GPU multiplies floats in; it adds the products as floats in any case. Sums of products
 /// alone are meant: all else, and exact mode, is computed in the build's own precision.
 enum class Math {

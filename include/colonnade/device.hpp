@@ -1,4 +1,4 @@
-// Where a rank computes: which cores of its node, with how many threads.
+// Where a rank computes: which cores of its node, with how many threads, on which GPU.
 #pragma once
 
 #include <string>
@@ -11,6 +11,7 @@ namespace colonnade {
 struct DeviceOptions {
   int threads = 0;   // OpenMP threads of this rank; 0 for the node's cores over the ranks on it
   bool bind = true;  // give each rank cores of its own, if the job fills those of the node
+  bool share_gpus = false;  // let several ranks compute on one, where there are fewer than ranks
 };
 
 struct Device {
@@ -21,13 +22,18 @@ struct Device {
   int threads = 1;
   std::vector<int> cores;  // that this rank may run on
   bool bound = false;      // whether these are its own
+  std::string gpu = {};    // `GPU 0 (NVIDIA H100 80GB HBM3)`; empty where the backend uses none
 };
 
 /// Sets this rank's threads and cores. Without it each of n ranks on a node starts as many OpenMP
 /// threads as the node has cores, n times too many. Ranks that fill the node get cores of their
 /// own; of more ranks than cores each core gets as many, if that comes out even. A rank that
-/// something else has already bound to part of the node, a batch system say, keeps its cores. Call
-/// it before the first parallel region. Collective.
+/// something else has already bound to part of the node, a batch system say, keeps its cores.
+///
+/// Where the backend computes on GPUs, each rank of a node takes another of those that it sees, and
+/// if a batch system shows each rank other ones, the first. Throws an agreed Error where there are
+/// too few. Call it before the first parallel region and the first tensor, once in each thread that
+/// is a rank. Collective.
 Device choose_device(ProcessGroup& world, const DeviceOptions& options);
 
 /// `rank 0: node17, cores 0-3 (bound), 4 threads`

@@ -184,6 +184,10 @@ class ProcessGroup {
   /// That of the innermost charge().
   Phase phase() const { return phase_; }
 
+  /// Says that the ranks of this group have chosen their devices, as choose_device does.
+  /// Collective, and not counted.
+  void device_chosen() { transport_->device_chosen(); }
+
   /// A file that is there, for all ranks to write their parts of. Collective, and not counted.
   std::unique_ptr<SharedFile> open_shared(const std::string& path);
 

@@ -50,6 +50,10 @@ class Transport {
   /// Where to say that this rank waits for others outside of the collectives below; for Watchdog.
   virtual void watch(std::shared_ptr<Place> /*place*/) {}
 
+  /// Says that all ranks have chosen the devices that they compute on, which may decide by what
+  /// way device memory goes. Before any has gone. Collective.
+  virtual void device_chosen() {}
+
   ///                 rank 0      rank 1
   ///   before        a . .       . b c
   ///   after         a b c       a b c

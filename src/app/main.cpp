@@ -35,6 +35,21 @@ using Arguments = std::vector<std::string>;
   _exit(1);
 }
 
+Device device_for(ProcessGroup& world, const app::CommandLine& line) {
+  DeviceOptions options = line.device;
+  // They show numbers and time nothing: one GPU does for all their ranks.
+  if (line.command == app::Command::explain || line.command == app::Command::zoo)
+    options.share_gpus = true;
+  Device device = choose_device(world, options);
+  if (line.device.share_gpus && device.gpu.empty()) {
+    throw Error::agreed(Error("--share-gpus: there are none to share",
+                              {.wanted = "a program that was built with BACKEND=cuda",
+                               .found = backend_description()})
+                            .what());
+  }
+  return device;
+}
+
 int run_command(ProcessGroup& world, const app::CommandLine& line,
                 std::optional<Watchdog>& watchdog) {
   if (line.command == app::Command::print) {
@@ -44,7 +59,7 @@ int run_command(ProcessGroup& world, const app::CommandLine& line,
   if (watchdog) watchdog->watch(world);
   if (line.command == app::Command::inspect) return app::run_inspect(world, line.inspect);
   if (line.command == app::Command::report) return app::run_report(world, line.report);
-  const Device device = choose_device(world, line.device);
+  const Device device = device_for(world, line);
   switch (line.command) {
     case app::Command::train_mlp:
       return app::run_train_mlp(world, device, line.train);

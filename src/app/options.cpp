@@ -42,6 +42,8 @@ void add_device_options(CLI::App& command, CommandLine& line) {
       ->default_str("");
   command.add_flag("--bind,!--no-bind", device.bind,
                    "give each rank cores of its own, if there are enough (default: yes)");
+  command.add_flag("--share-gpus", device.share_gpus,
+                   "let several ranks compute on one GPU, if there are too few");
   command
       .add_option("--watchdog", line.watchdog,
                   "seconds that a collective may last: then say where each rank is, and end")

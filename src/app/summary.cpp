@@ -85,7 +85,7 @@ void print_summary(ProcessGroup& world, const Mlp& model, const Totals& totals) 
   }
   // Ranks that are threads share their process.
   std::printf("\npeak memory       %s %s\n", render_bytes(static_cast<double>(memory)).c_str(),
-              world.transport_name() == "threads" ? "all ranks together" : "a rank");
+              world.transport_name().starts_with("threads") ? "all ranks together" : "a rank");
 }
 
 void print_dry_run(const Job& job, const TrainerOptions& trainer, const Device& device) {

@@ -86,6 +86,14 @@ std::string why_no_device() {
   return {};
 }
 
+std::string backend_devices() {
+  return "";
+}
+
+std::string choose_backend_device(int /*rank*/, int /*ranks*/, bool /*share*/) {
+  return "";
+}
+
 void prepare_backend(char** argv) {
   const bool kernels = correct_kernels();
   const bool binding = leave_binding_to_us();

@@ -26,6 +26,7 @@ class Stream {
     index_ = index;
   }
   int index() const { return index_; }
+  bool is_in_use() const { return stream_ != nullptr; }
   Stream() = default;
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
@@ -92,6 +93,10 @@ int index() {
 
 cudaStream_t stream() {
   return this_threads().get();
+}
+
+bool is_in_use() {
+  return this_threads().is_in_use();
 }
 
 void end_op(const char* op) {

@@ -28,6 +28,9 @@ int index();
 /// Where this thread's ops go.
 cudaStream_t stream();
 
+/// Whether this thread has had a stream, and so may have memory on its GPU.
+bool is_in_use();
+
 /// What follows each op: in memory that the host reaches it waits for the op's end. Throws what
 /// went wrong with it, or with one before.
 void end_op(const char* op);

@@ -1,0 +1,42 @@
+# A GPU for each rank of a node, or one for several that were told to share it.
+# shellcheck shell=bash source=tests/shell_harness.sh
+. tests/shell_harness.sh
+
+mpi=${MPIEXEC:-mpiexec}
+two=("$mpi" -n 2 "$COLONNADE")
+three=("$mpi" -n 3 "$COLONNADE")
+
+if "$COLONNADE" info --share-gpus >"$scratch/info" 2>&1; then
+  # Of GPUs that are not pretended nothing is known: how many they are, and who else uses them.
+  if ! grep -q 'GPU 0 (pretended' "$scratch/info"; then finish; fi
+else
+  refuses "sharing GPUs that are not used" \
+    "--share-gpus: there are none to share: wanted a program that was built with BACKEND=cuda, found cpu" \
+    "${two[@]}" info --share-gpus
+  finish
+fi
+
+export PRETENDED_GPUS=2
+prints "each process has a GPU of its own" "^ +rank 1: .*, GPU 1 \(pretended[^,]*\)$" "${two[@]}" info
+prints "each thread has a GPU of its own" "^ +rank 1: .*, GPU 1 \(pretended[^,]*\)$" \
+  "$COLONNADE" info --ranks 2
+prints "GPUs of processes talk by NCCL" "^transport +[a-z+]+\+nccl$" "${two[@]}" info
+prints "GPUs of threads talk by NCCL" "^transport +threads\+nccl$" "$COLONNADE" info --ranks 2
+prints "a rank alone talks to nobody" "^transport +self$" "$COLONNADE" info
+refuses "three processes and two GPUs" \
+  "fewer GPUs than ranks on this node: wanted a GPU for each of 3 ranks, found 2 GPUs; use fewer ranks, or let them share with --share-gpus" \
+  "${three[@]}" info
+refuses "three threads and two GPUs" "fewer GPUs than ranks on this node: wanted a GPU for each of 3 ranks" \
+  "$COLONNADE" info --ranks 3
+prints "the third rank shares the first's" "^ +rank 2: .*, GPU 0 \(pretended.*, shared\)$" \
+  "${three[@]}" info --share-gpus
+prints "the second rank has its own still" "^ +rank 1: .*, GPU 1 \(pretended[^,]*\)$" "${three[@]}" info --share-gpus
+prints "ranks that share go through the computer's memory" "^transport +[a-z+]+\+staged$" \
+  "${three[@]}" info --share-gpus
+
+export PRETENDED_GPUS=0
+refuses "no GPU" \
+  "this build computes on a GPU and there is none: found no CUDA-capable device is detected; make BACKEND=cpu" \
+  "${two[@]}" info
+passes "help needs no GPU" "${two[@]}" --help
+finish

@@ -12,17 +12,14 @@ namespace colonnade::inline COLONNADE_PRECISION {
 namespace {
 
 /// Parameters first, so that who wants these alone finds them together.
-std::vector<TensorSlice> slices_of(TrainingJob& job) {
-  std::vector<TensorSlice> slices;
-  for (Parameter* parameter : job.model().parameters()) {
-    slices.push_back(slice_of(*parameter, parameter->value.data()));
-  }
+ModelSlices slices_of(TrainingJob& job, ModelSlices::For purpose) {
+  ModelSlices slices(purpose);
+  for (Parameter* parameter : job.model().parameters()) slices.add(*parameter, parameter->value);
   const bool cut = job.optimizer().moments_over() != nullptr;
   for (AdamW::Moments& moments : job.optimizer().moments()) {
     for (const auto& [suffix, tensor] :
          {std::pair{".exp_avg", &moments.first}, std::pair{".exp_avg_sq", &moments.second}}) {
-      TensorSlice& slice =
-          slices.emplace_back(slice_of(*moments.parameter, tensor->data(), suffix));
+      TensorSlice& slice = slices.add(*moments.parameter, *tensor, suffix);
       if (cut) slice.elements = moments.own;
     }
   }
@@ -37,7 +34,8 @@ void save_checkpoint(TrainingJob& job, const std::string& path, CheckpointInfo i
   info.mesh = mesh.shape();
   info.scalar = scalar_name;
   info.version = std::string(version);
-  std::vector<TensorSlice> slices = slices_of(job);
+  ModelSlices of_job = slices_of(job, ModelSlices::For::save);
+  std::vector<TensorSlice>& slices = of_job.slices();
   const auto parameters = job.model().parameters();
   for (std::size_t i = 0; i < slices.size(); ++i) {
     const bool is_moment = i >= parameters.size();
@@ -50,7 +48,9 @@ void save_checkpoint(TrainingJob& job, const std::string& path, CheckpointInfo i
 
 CheckpointInfo load_checkpoint(TrainingJob& job, const std::string& path) {
   const CheckpointInfo info = read_checkpoint_info(job.mesh().world(), path);
-  load_safetensors(job.mesh().world(), path, slices_of(job));
+  ModelSlices of_job = slices_of(job, ModelSlices::For::load);
+  load_safetensors(job.mesh().world(), path, of_job.slices());
+  of_job.bring_back();
   job.optimizer().set_updates(info.updates);
   return info;
 }

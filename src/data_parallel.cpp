@@ -60,8 +60,8 @@ void DataParallel::finish() {
     }
   }
   for (Arriving& arrived : arriving_) {
-    std::copy_n(arrived.sum.data(), arrived.sum.size(),
-                arrived.parameter->grad.data() + arrived.run.begin);
+    Tensor& grad = arrived.parameter->grad;
+    copy(arrived.sum, {grad.data() + arrived.run.begin, arrived.run.size(), 1});
   }
   arriving_.clear();
 }

@@ -75,6 +75,12 @@ std::uint64_t digest_of(const std::string& shape, std::uint64_t inputs, std::uin
 
 }  // namespace
 
+void Dataset::fetch_batch(std::span<const Index> rows, MatrixView x, MatrixView t) const {
+  write_from_host(x, [&](MatrixView x_here) {
+    write_from_host(t, [&](MatrixView t_here) { fill_batch(rows, x_here, t_here); });
+  });
+}
+
 IdxDataset::IdxDataset(IdxImages images, std::vector<std::uint8_t> labels, Index classes,
                        const std::string& images_name, const std::string& labels_name)
     : images_(std::move(images)), labels_(std::move(labels)), classes_(classes) {

@@ -18,13 +18,13 @@ double difference_step(Scalar value, double scale) {
 
 double central_difference(Scalar* element, bool owner, const std::function<double()>& loss,
                           double step_scale) {
-  const Scalar value = owner ? *element : Scalar{0};
+  const Scalar value = owner ? read_number(element) : Scalar{0};
   const double step = difference_step(value, step_scale);
-  if (owner) *element = static_cast<Scalar>(value + step);
+  if (owner) write_number(static_cast<Scalar>(value + step), element);
   const double above = loss();
-  if (owner) *element = static_cast<Scalar>(value - step);
+  if (owner) write_number(static_cast<Scalar>(value - step), element);
   const double below = loss();
-  if (owner) *element = value;
+  if (owner) write_number(value, element);
   return (above - below) / (2 * step);
 }
 
@@ -35,8 +35,11 @@ std::string GradientError::text() const {
   return line;
 }
 
-GradientError gradient_error(ConstMatrixView got, ConstMatrixView want, double scale) {
-  check_shape(got, want.rows, want.cols, "gradient, as the wanted one");
+GradientError gradient_error(ConstMatrixView got_numbers, ConstMatrixView want_numbers,
+                             double scale) {
+  check_shape(got_numbers, want_numbers.rows, want_numbers.cols, "gradient, as the wanted one");
+  const OnHost got_on_host(got_numbers), want_on_host(want_numbers);
+  const ConstMatrixView got = got_on_host, want = want_on_host;
   GradientError worst;
   double worst_difference = -1;
   for (Index i = 0; i < want.size(); ++i) {
@@ -67,7 +70,8 @@ double largest_error(ProcessGroup& group, double error) {
 Tensor numerical_gradient(MatrixView x, const std::function<double()>& loss) {
   Tensor gradient(x.rows, x.cols);
   for (Index i = 0; i < x.size(); ++i) {
-    gradient.data()[i] = static_cast<Scalar>(central_difference(x.data + i, true, loss));
+    write_number(static_cast<Scalar>(central_difference(x.data + i, true, loss)),
+                 gradient.data() + i);
   }
   return gradient;
 }
@@ -79,7 +83,7 @@ Tensor numerical_gradient(ProcessGroup& group, MatrixView x, const std::function
     const bool owner = turn == group.rank();
     for (Index i = 0; i < sizes[static_cast<std::size_t>(turn)]; ++i) {
       const double difference = central_difference(owner ? x.data + i : nullptr, owner, loss);
-      if (owner) gradient.data()[i] = static_cast<Scalar>(difference);
+      if (owner) write_number(static_cast<Scalar>(difference), gradient.data() + i);
     }
   }
   return gradient;

@@ -5,15 +5,19 @@
 #include <cmath>
 #include <utility>
 
+#include "colonnade/device_memory.hpp"
+
 namespace colonnade {
 
 namespace {
 
 /// Seconds of so many calls on the slowest rank, the same number on every rank.
 double time_block(ProcessGroup& group, Index calls, const std::function<void()>& work) {
+  finish_device_work();
   group.barrier();
   const auto begin = std::chrono::steady_clock::now();
   for (Index i = 0; i < calls; ++i) work();
+  finish_device_work();
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
   return group.all_reduce(elapsed.count(), Reduction::max);
 }

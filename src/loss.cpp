@@ -1,6 +1,5 @@
 #include "colonnade/loss.hpp"
 
-#include <cmath>
 #include <span>
 #include <utility>
 
@@ -55,33 +54,27 @@ CrossEntropy::CrossEntropy(ProcessGroup& group, OutputColumns columns, double la
 Loss::Output CrossEntropy::forward(Tensor y, ConstMatrixView t) const {
   const Span span = group_->span(Activity::loss);
   const AccountScope charge = group_->charge(account_, Phase::forward);
-  const auto n = static_cast<std::size_t>(y.rows());
-  std::pmr::vector<double> largest(n, group_->memory()), sums(3 * n, group_->memory());
+  Numbers largest(y.rows(), group_->memory()), sums(3 * y.rows(), group_->memory());
 
-  row_largest(y, largest);
-  tell_largest(*group_, columns_, y, largest);
-  group_->all_reduce(std::span(largest), Reduction::max);
-  cross_entropy_forward(y, t.columns(columns_.y), largest, sums, columns_.shards);
-  tell_exp_sums(*group_, columns_, largest, t, y, sums);
-  group_->all_reduce(std::span(sums), Reduction::sum, order_);
-
-  const double smooth = label_smoothing_ / static_cast<double>(columns_.total);
-  double loss = 0;  // -sum q (y - largest - log s), and the q of a row sum to 1
-  for (std::size_t i = 0; i < n; ++i) {
-    loss += std::log(sums[i]) - (1 - label_smoothing_) * sums[n + i] - smooth * sums[2 * n + i];
-  }
-  tell_cross_entropy(*group_, label_smoothing_ > 0, y.rows(), sums, loss);
-  sums.resize(n);
-  return {loss, {.y = std::move(y), .exp_sums = std::move(sums)}};
+  row_largest(y, largest.span());
+  tell_largest(*group_, columns_, y, largest.span());
+  group_->all_reduce(largest.span(), Reduction::max);
+  cross_entropy_forward(y, t.columns(columns_.y), largest.span(), sums.span(), columns_.shards);
+  tell_exp_sums(*group_, columns_, largest.span(), t, y, sums.span());
+  group_->all_reduce(sums.span(), Reduction::sum, order_);
+  const double loss = cross_entropy_loss(sums.span(), label_smoothing_, columns_.total);
+  tell_cross_entropy(*group_, label_smoothing_ > 0, y.rows(), sums.span(), loss);
+  return {loss, {.y = std::move(y), .sums = std::move(sums)}};
 }
 
 Tensor CrossEntropy::backward(Cache cache, ConstMatrixView t, Index rows) const {
   const Span span = group_->span(Activity::loss);
   Tensor dy(cache.y.rows(), cache.y.cols(), group_->memory());
-  cross_entropy_backward(cache.y, t.columns(columns_.dy), cache.exp_sums, label_smoothing_,
+  const std::span<const double> exp_sums =
+      std::as_const(cache.sums).span().first(static_cast<std::size_t>(cache.y.rows()));
+  cross_entropy_backward(cache.y, t.columns(columns_.dy), exp_sums, label_smoothing_,
                          columns_.total, mean(1, rows), dy);
-  tell_cross_entropy_gradient(*group_, columns_, label_smoothing_ > 0, cache.y, cache.exp_sums, t,
-                              dy);
+  tell_cross_entropy_gradient(*group_, columns_, label_smoothing_ > 0, cache.y, exp_sums, t, dy);
   return dy;
 }
 

@@ -77,15 +77,17 @@ class Exchange {
         buffer_(1, count,
                 kind == Collective::all_gather ? group.common_memory() : group.visible_memory()),
         whole_(buffer_.data(), static_cast<std::size_t>(count)),
-        piece_(static_cast<std::size_t>(own().size())) {}
+        piece_(1, own().size(), group.memory()) {}
 
   void operator()() {
     switch (kind_) {
       case Collective::all_gather:
         return group_->all_gather(whole_, cut_.ranges());
       case Collective::reduce_scatter:
-        return group_->reduce_scatter(std::span<const Scalar>(whole_), std::span(piece_),
-                                      cut_.ranges(), 1, order_);
+        return group_->reduce_scatter(
+            std::span<const Scalar>(whole_),
+            std::span(piece_.data(), static_cast<std::size_t>(piece_.size())), cut_.ranges(), 1,
+            order_);
       default:
         return group_->all_reduce(whole_, Reduction::sum, order_);
     }
@@ -101,9 +103,9 @@ class Exchange {
     bool right = true;
     for (int owner = 0; owner < ranks && !scatters; ++owner) {
       const int want = kind_ == Collective::all_gather ? owner + 1 : ranks * (ranks + 1) / 2;
-      right = right && all_are(std::span<const Scalar>(whole_), cut_.range(owner), want);
+      right = right && all_are(buffer_.columns(cut_.range(owner)), want);
     }
-    if (scatters) right = all_are(piece_, {0, own().size()}, ranks * (ranks + 1) / 2);
+    if (scatters) right = all_are(piece_, ranks * (ranks + 1) / 2);
     collectively(*group_, [&] {
       if (!right) {
         throw Error("wrong result of " + std::string(to_string(kind_)) + ", which is not timed");
@@ -122,12 +124,15 @@ class Exchange {
   /// What this rank writes before the collective.
   void fill(Scalar value) {
     const Range part = kind_ == Collective::all_gather ? own() : Range{0, buffer_.size()};
-    std::fill(whole_.begin() + part.begin, whole_.begin() + part.end, value);
+    write_from_host(buffer_.columns(part), [value](MatrixView numbers) {
+      std::fill_n(numbers.data, numbers.size(), value);
+    });
   }
   Range own() const { return cut_.range(group_->rank()); }
-  static bool all_are(std::span<const Scalar> numbers, Range range, int want) {
-    const auto from = numbers.begin() + range.begin, to = numbers.begin() + range.end;
-    return std::all_of(from, to, [&](Scalar x) { return x == static_cast<Scalar>(want); });
+  static bool all_are(ConstMatrixView matrix, int want) {
+    const OnHost numbers(matrix);
+    return std::all_of(numbers.numbers().begin(), numbers.numbers().end(),
+                       [&](Scalar x) { return x == static_cast<Scalar>(want); });
   }
 
   ProcessGroup* group_;
@@ -136,7 +141,7 @@ class Exchange {
   Sharding cut_;
   Tensor buffer_;
   std::span<Scalar> whole_;  // its numbers
-  std::vector<Scalar> piece_;
+  Tensor piece_;
 };
 
 }  // namespace

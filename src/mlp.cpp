@@ -116,7 +116,7 @@ Index Mlp::parts_of(Index rows) const {
 
 Mlp::Output Mlp::forward(Tensor x, const ForwardContext& context) const {
   if (parts_of(x.rows()) > 1) return forward_in_parts(x, context);
-  Cache cache{std::pmr::vector<LinearLayer::Cache>(memory())};
+  Cache cache{std::pmr::vector<LinearLayer::Cache>(host_memory())};
   cache.layers.reserve(layers_.size());
   for (const auto& layer : layers_) {
     auto [y, layer_cache] = layer->forward(std::move(x), context);
@@ -146,9 +146,9 @@ Mlp::Output Mlp::forward_in_parts(ConstMatrixView x, const ForwardContext& conte
     return shard_range(x.rows, count, static_cast<Index>(part));
   };
   const std::size_t parts = static_cast<std::size_t>(count);
-  Cache cache{std::pmr::vector<LinearLayer::Cache>(memory())};
+  Cache cache{std::pmr::vector<LinearLayer::Cache>(host_memory())};
   cache.layers.reserve(parts * layers_.size());
-  std::pmr::vector<LinearLayer::Forward> begun(parts, memory());
+  std::pmr::vector<LinearLayer::Forward> begun(parts, host_memory());
   const auto finish = [&](const LinearLayer& layer, std::size_t part) {
     auto [y, layer_cache] = layer.finish_forward(std::move(begun[part]));
     cache.layers.push_back(std::move(layer_cache));
@@ -175,7 +175,7 @@ Mlp::Output Mlp::forward_in_parts(ConstMatrixView x, const ForwardContext& conte
 // The sums of dx travel while the weight's gradients are computed, and the next part's dx.
 void Mlp::backward_in_parts(Cache cache, ConstMatrixView dy, const LayerReady& ready) {
   const std::size_t parts = cache.layers.size() / layers_.size();
-  std::pmr::vector<LinearLayer::Backward> begun(parts, memory());
+  std::pmr::vector<LinearLayer::Backward> begun(parts, host_memory());
   for (std::size_t i = layers_.size(); i-- > 0;) {
     LinearLayer& layer = *layers_[i];
     for (std::size_t part = 0; part < parts; ++part) {

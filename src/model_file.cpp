@@ -15,13 +15,13 @@ namespace {
 enum class Part { value, gradient };
 
 void save(Mesh& mesh, const Mlp& model, Part part, const std::string& path) {
-  std::vector<TensorSlice> slices;
+  ModelSlices of_model(ModelSlices::For::save);
   for (Parameter* parameter : model.parameters()) {
-    slices.push_back(part == Part::value ? slice_of(*parameter, parameter->value.data())
-                                         : slice_of(*parameter, parameter->grad.data(), ".grad"));
-    leave_to_first(mesh, *parameter, true, slices.back());
+    TensorSlice& slice = part == Part::value ? of_model.add(*parameter, parameter->value)
+                                             : of_model.add(*parameter, parameter->grad, ".grad");
+    leave_to_first(mesh, *parameter, true, slice);
   }
-  save_safetensors(mesh.world(), path, slices);
+  save_safetensors(mesh.world(), path, of_model.slices());
 }
 
 }  // namespace
@@ -35,14 +35,13 @@ void save_gradients(Mesh& mesh, const Mlp& model, const std::string& path) {
 }
 
 void load_parameters(Mesh& mesh, Mlp& model, const std::string& path) {
-  std::vector<TensorSlice> slices;
-  for (Parameter* parameter : model.parameters()) {
-    slices.push_back(slice_of(*parameter, parameter->value.data()));
-  }
+  ModelSlices of_model(ModelSlices::For::load);
+  for (Parameter* parameter : model.parameters()) of_model.add(*parameter, parameter->value);
   std::optional<File> file;
   const bool has_moments = is_checkpoint(read_common_header(mesh.world(), path, file).metadata);
-  load_safetensors(mesh.world(), path, slices,
+  load_safetensors(mesh.world(), path, of_model.slices(),
                    has_moments ? OtherTensors::ignore : OtherTensors::refuse);
+  of_model.bring_back();
 }
 
 }  // namespace colonnade::inline COLONNADE_PRECISION

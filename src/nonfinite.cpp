@@ -22,9 +22,10 @@ class Search {
  public:
   template <class GlobalIndex>
   void look(std::int64_t what, ConstMatrixView matrix, GlobalIndex&& global_index) {
+    const OnHost numbers(matrix);
     for (Index j = 0; j < matrix.cols; ++j) {
       for (Index i = 0; i < matrix.rows; ++i) {
-        if (std::isfinite(matrix.data[j * matrix.rows + i])) continue;
+        if (std::isfinite(numbers(i, j))) continue;
         const std::int64_t index = global_index(i, j);
         if (std::pair(what, index) < std::pair(found_.what, found_.index)) found_ = {what, index};
       }
@@ -60,7 +61,7 @@ void look_at_rows(const Mlp& model, const BatchOfRank& batch, Range part, Search
   const Order order(model);
   const Index rows = part.size();
   Tensor x(rows, batch.data.inputs(), model.memory()), t(rows, batch.data.targets());
-  batch.data.fill_batch(
+  batch.data.fetch_batch(
       batch.samples.subspan(static_cast<std::size_t>(part.begin), static_cast<std::size_t>(rows)),
       x, t);
   const auto look = [&](std::int64_t what, const Tensor& matrix, Index width, Index first_col) {

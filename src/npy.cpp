@@ -70,7 +70,7 @@ Tensor read(const ByteSource& source, bool transposed) {
   const Index cols = transposed ? header.rows : header.cols;
   const Index size = rows * cols;
   Tensor tensor = with_memory_for(source.name(), static_cast<std::uint64_t>(size) * sizeof(Scalar),
-                                  [&] { return Tensor(rows, cols); });
+                                  [&] { return Tensor(rows, cols, system_memory()); });
   if (size == 0) return tensor;
   // Column-major [rows, cols] is Fortran order, and so is C order once it is transposed.
   const bool as_stored = header.fortran_order != transposed;

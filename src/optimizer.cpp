@@ -1,6 +1,5 @@
 #include "colonnade/optimizer.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <string_view>
@@ -29,8 +28,8 @@ void update(const AdamWCoefficients& c, AdamW::Moments& moments, UsedGradients g
     return;
   }
   adamw_update_and_zero(c, own_grad, value, moments.first, moments.second);
-  std::fill_n(grad.data(), own.begin, Scalar{0});
-  std::fill(grad.data() + own.end, grad.data() + grad.size(), Scalar{0});
+  set_zero(elements(grad, {0, own.begin}));
+  set_zero(elements(grad, {own.end, grad.size()}));
   moments.parameter->grad_is_zero = true;
 }
 

@@ -1,6 +1,5 @@
 #include "colonnade/parameter.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include "colonnade/random.hpp"
@@ -16,25 +15,20 @@ Parameter make_parameter(Parameter description) {
 
 void fill_normal(Parameter& parameter, std::uint64_t seed, double scale) {
   const KeyedRandom random(seed, parameter.name);
-  Tensor& value = parameter.value;
+  write_from_host(parameter.value, [&](MatrixView value) {
 #pragma omp parallel for schedule(static)
-  for (Index col = 0; col < value.cols(); ++col) {
-    for (Index row = 0; row < value.rows(); ++row) {
-      const auto index = static_cast<std::uint64_t>(parameter.global_index(row, col));
-      value(row, col) = static_cast<Scalar>(scale * random.normal(index));
+    for (Index col = 0; col < value.cols; ++col) {
+      for (Index row = 0; row < value.rows; ++row) {
+        const auto index = static_cast<std::uint64_t>(parameter.global_index(row, col));
+        value.data[col * value.rows + row] = static_cast<Scalar>(scale * random.normal(index));
+      }
     }
-  }
+  });
 }
 
 Tensor block_of(ConstMatrixView whole, const Parameter& part) {
   check_shape(whole, part.rows, part.cols, "whole tensor of " + part.name);
-  Tensor block(part.owned_rows.size(), part.owned_cols.size());
-  for (Index col = 0; col < block.cols(); ++col) {
-    const Scalar* from =
-        whole.data + (part.owned_cols.begin + col) * whole.rows + part.owned_rows.begin;
-    std::copy_n(from, block.rows(), block.data() + col * block.rows());
-  }
-  return block;
+  return rows_of(whole.columns(part.owned_cols), part.owned_rows, device_memory());
 }
 
 }  // namespace colonnade::inline COLONNADE_PRECISION

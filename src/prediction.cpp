@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "colonnade/numbers.hpp"
 #include "colonnade/ops.hpp"
 #include "colonnade/training_step.hpp"
 
@@ -19,14 +20,10 @@ bool is_sharded(const Mlp& model) {
 }
 
 std::vector<double> largest_outputs(const Mlp& model, ConstMatrixView y) {
-  std::vector<double> largest(static_cast<std::size_t>(y.rows));
-  row_largest(y, largest);
-  if (is_sharded(model)) model.group().all_reduce(std::span(largest), Reduction::max);
-  return largest;
-}
-
-double at(ConstMatrixView y, std::size_t row, Index column) {
-  return double{y.data[column * y.rows + static_cast<Index>(row)]};
+  Numbers largest(y.rows, model.memory());
+  row_largest(y, largest.span());
+  if (is_sharded(model)) model.group().all_reduce(largest.span(), Reduction::max);
+  return largest.on_host();
 }
 
 /// For each row the score of its true class, and the sum of the scores of all, which one output
@@ -37,10 +34,11 @@ std::vector<double> truth_and_sum(const Mlp& model, ConstMatrixView y,
                                   std::span<const double> largest,
                                   std::span<const std::int64_t> truth, Score score) {
   const Range own = model.output().y;
+  const OnHost outputs(y);
   std::vector<double> pairs(2 * largest.size());
   for (std::size_t i = 0; i < largest.size(); ++i) {
     for (Index column = 0; column < y.cols; ++column) {
-      const double number = score(at(y, i, column), largest[i]);
+      const double number = score(double{outputs(static_cast<Index>(i), column)}, largest[i]);
       if (own.begin + column == truth[i]) pairs[2 * i] = number;
       pairs[2 * i + 1] += number;
     }
@@ -73,10 +71,12 @@ std::vector<Prediction> predictions_of(const Mlp& model, LossKind loss, ConstMat
 
 std::vector<std::int64_t> largest_columns(const Mlp& model, ConstMatrixView y) {
   const std::vector<double> largest = largest_outputs(model, y);
+  const OnHost outputs(y);
   std::vector<std::int64_t> columns(largest.size(), model.output().total);
   for (std::size_t i = 0; i < columns.size(); ++i) {
     Index column = 0;
-    while (column < y.cols && at(y, i, column) != largest[i]) ++column;
+    const Index row = static_cast<Index>(i);
+    while (column < y.cols && double{outputs(row, column)} != largest[i]) ++column;
     if (column < y.cols) columns[i] = model.output().y.begin + column;
   }
   if (is_sharded(model)) model.group().all_reduce(std::span(columns), Reduction::min);
@@ -96,7 +96,7 @@ std::vector<Prediction> predict(Mesh& mesh, const Mlp& model, LossKind loss, con
     std::iota(rows.begin(), rows.end(), begin + part.begin);
     Tensor x(part.size(), data.inputs(), model.memory());
     Tensor t(part.size(), data.targets(), model.memory());
-    data.fill_batch(rows, x, t);
+    data.fetch_batch(rows, x, t);
     std::vector<std::int64_t> truth;
     for (const Index row : rows) truth.push_back(data.class_of(row));
     const Tensor y = model.forward(std::move(x)).y;

@@ -76,7 +76,8 @@ void check_account(std::span<const Account> accounts, int account) {
 
 ProcessGroup::ProcessGroup(std::unique_ptr<Transport> transport, std::string_view name)
     : transport_(backend_transport(std::move(transport))),
-      memory_(std::make_unique<RecyclingMemory>()),
+      memory_(std::make_unique<RecyclingMemory>(device_memory())),
+      host_memory_(std::make_unique<RecyclingMemory>(system_memory())),
       name_(name),
       world_rank_(transport_->rank()),
       seconds_per_tick_(seconds_per_tick()) {}

@@ -43,10 +43,11 @@ struct Operands {
 
 /// matrix v, or its transpose times v, in double.
 std::vector<double> times(ConstMatrixView matrix, bool transposed, const std::vector<double>& v) {
+  const OnHost numbers(matrix);
   std::vector<double> sums(static_cast<std::size_t>(transposed ? matrix.cols : matrix.rows));
   for (Index j = 0; j < matrix.cols; ++j) {
     for (Index i = 0; i < matrix.rows; ++i) {
-      const double element = matrix.data[j * matrix.rows + i];
+      const double element = numbers(i, j);
       const auto row = static_cast<std::size_t>(i), col = static_cast<std::size_t>(j);
       (transposed ? sums[col] : sums[row]) += element * v[transposed ? row : col];
     }

@@ -1,6 +1,5 @@
 #include "colonnade/regions.hpp"
 
-#include <algorithm>
 #include <span>
 
 namespace colonnade::inline COLONNADE_PRECISION {
@@ -89,7 +88,7 @@ Tensor ReduceScatterColumns::backward(ProcessGroup& group, const Sharding& cut,
   const Range own = cut.range(group.rank());
   check_shape(dy, any_size, own.size(), "dy [B, own columns]");
   Tensor all(dy.rows, cut.total(), group.common_memory());
-  std::copy_n(dy.data, dy.size(), all.columns(own).data);
+  copy(dy, all.columns(own));
   all_gather_columns(group, cut, all);
   return all;
 }

@@ -20,7 +20,7 @@ Index sample_count(Index batch) {
 /// Targets [classes, n], one-hot.
 Tensor sample_classes(Index classes, Index n, std::uint64_t seed) {
   const KeyedRandom random(seed, "check.classes");
-  Tensor targets = Tensor::zeros(classes, n);
+  Tensor targets = Tensor::zeros(classes, n, system_memory());
   for (Index i = 0; i < n; ++i) {
     const std::uint64_t bits = random.bits(static_cast<std::uint64_t>(i));
     targets(static_cast<Index>(bits % static_cast<std::uint64_t>(classes)), i) = 1;
@@ -32,10 +32,10 @@ Tensor sample_classes(Index classes, Index n, std::uint64_t seed) {
 
 MatrixDataset sample_dataset(const Job& job, Index samples, std::uint64_t seed) {
   const std::vector<Index>& widths = job.model.widths;
-  Tensor x = sample_data(widths.front(), samples, seed, "check.inputs");
+  Tensor x = sample_data(widths.front(), samples, seed, "check.inputs", system_memory());
   Tensor t = job.loss.kind == LossKind::cross_entropy
                  ? sample_classes(widths.back(), samples, seed)
-                 : sample_data(widths.back(), samples, seed, "check.targets");
+                 : sample_data(widths.back(), samples, seed, "check.targets", system_memory());
   return {std::move(x), std::move(t), "sample inputs", "sample targets"};
 }
 
@@ -61,7 +61,7 @@ std::pair<Tensor, Tensor> SampleJob::rows_of_batch(Range rows) {
   std::iota(samples.begin(), samples.end(), rows.begin);
   Tensor x(rows.size(), data_->inputs(), training_->model().memory());
   Tensor t(rows.size(), data_->targets(), training_->model().memory());
-  data_->fill_batch(samples, x, t);
+  data_->fetch_batch(samples, x, t);
   return {std::move(x), std::move(t)};
 }
 

@@ -19,9 +19,8 @@ struct Checksums {
   std::vector<std::int64_t> sums;
 
   void add(const std::string& name, const Tensor& tensor) {
-    const std::span elements(tensor.data(), static_cast<std::size_t>(tensor.size()));
     names.push_back(name);
-    sums.push_back(static_cast<std::int64_t>(checksum(elements)));
+    sums.push_back(static_cast<std::int64_t>(checksum(OnHost(tensor).numbers())));
   }
   void add(const AdamW::Moments& moments) {
     add("the first moment of " + moments.parameter->name, moments.first);

@@ -1,6 +1,5 @@
 #include "colonnade/tensor.hpp"
 
-#include <algorithm>
 #include <cstdio>
 #include <utility>
 
@@ -53,37 +52,50 @@ Tensor::~Tensor() {
 }
 
 Tensor Tensor::copy_of(ConstMatrixView view, std::pmr::memory_resource* memory) {
-  Tensor copy(view.rows, view.cols, memory);
-  std::copy_n(view.data, view.size(), copy.data());
-  return copy;
+  Tensor result(view.rows, view.cols, memory);
+  copy(view, result);
+  return result;
 }
 
-// Cut among threads as elementwise ops are: on a machine whose memory is in parts, a page is put
-// near the thread that first writes to it.
-void Tensor::set_zero() {
-  constexpr Index worth_threads = 32 * 1024;
-  Scalar* const to = data();
-  const Index count = size();
-  if (count < worth_threads) {
-    std::fill_n(to, count, Scalar{0});
-    return;
-  }
-#pragma omp parallel for schedule(static)
-  for (Index i = 0; i < count; ++i) to[i] = 0;
+void copy(ConstMatrixView from, MatrixView to) {
+  check_shape(to, from.rows, from.cols, "copy, as what is copied");
+  copy_bytes(from.data, to.data, bytes_of(from.size()));
 }
+
+void set_zero(MatrixView matrix) {
+  zero_bytes(matrix.data, bytes_of(matrix.size()));
+}
+
+Scalar read_number(const Scalar* from) {
+  if (host_reaches_device_memory()) return *from;
+  Scalar value = 0;
+  copy_bytes(from, &value, sizeof value);
+  return value;
+}
+
+void write_number(Scalar value, Scalar* to) {
+  if (host_reaches_device_memory()) {
+    *to = value;
+  } else {
+    copy_bytes(&value, to, sizeof value);
+  }
+}
+
+OnHost::OnHost(ConstMatrixView matrix)
+    : copy_(host_reaches_device_memory() ? Tensor() : Tensor::copy_of(matrix, system_memory())),
+      view_(host_reaches_device_memory() ? matrix : copy_) {}
 
 Tensor rows_of(ConstMatrixView matrix, Range rows, std::pmr::memory_resource* memory) {
   Tensor part(rows.size(), matrix.cols, memory);
-  for (Index j = 0; j < matrix.cols; ++j)
-    std::copy_n(matrix.data + j * matrix.rows + rows.begin, part.rows(),
-                part.data() + j * part.rows());
+  copy_pieces(matrix.data + rows.begin, bytes_of(matrix.rows), part.data(), bytes_of(part.rows()),
+              bytes_of(part.rows()), static_cast<std::size_t>(matrix.cols));
   return part;
 }
 
 void set_rows(ConstMatrixView part, Index first, MatrixView matrix) {
   check_shape(part, any_size, matrix.cols, "rows of a matrix, of as many columns");
-  for (Index j = 0; j < part.cols; ++j)
-    std::copy_n(part.data + j * part.rows, part.rows, matrix.data + j * matrix.rows + first);
+  copy_pieces(part.data, bytes_of(part.rows), matrix.data + first, bytes_of(matrix.rows),
+              bytes_of(part.rows), static_cast<std::size_t>(part.cols));
 }
 
 void check_shape(ConstMatrixView matrix, Index rows, Index cols, std::string_view what,
@@ -100,7 +112,7 @@ std::string summarize(ConstMatrixView matrix) {
   std::string text = std::to_string(matrix.rows) + "x" + std::to_string(matrix.cols) + "[";
   if (matrix.size() > 0) {
     char first[32];
-    std::snprintf(first, sizeof first, "%.4f", static_cast<double>(matrix.data[0]));
+    std::snprintf(first, sizeof first, "%.4f", static_cast<double>(read_number(matrix.data)));
     text += first;
   }
   return text + "...]";

@@ -21,7 +21,7 @@ namespace {
 void fetch(ProcessGroup& group, const Dataset& data, std::span<const Index> rows, Tensor& x,
            Tensor& t) {
   const Span span = group.span(Activity::batch);
-  data.fill_batch(rows, x, t);
+  data.fetch_batch(rows, x, t);
 }
 
 Traffic traffic_of(Mesh& mesh) {

@@ -34,7 +34,7 @@ TrainingStep::TrainingStep(Mlp& model, const Loss& loss, AdamW& optimizer,
       data_parallel_(data_parallel),
       options_(options),
       norm_account_(judges_gradients() ? model.group().account("norm") : 0),
-      loss_sums_(model.memory()) {
+      loss_sums_(model.host_memory()) {
   if (judges_gradients()) squares_.resize(model.parameters().size() + 2);
   if (data_parallel == nullptr) return;
   if (exact() != (data_parallel->kind() == GradientSum::exact)) {

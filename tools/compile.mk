@@ -40,8 +40,9 @@ flags := -std=c++20 $(optimization) -fopenmp -Wall -Wextra -Wpedantic $(quirks) 
 test_flags := $(subst -O3,-O1,$(flags)) $(if $(is_clang),,-Wno-array-bounds -Wno-stringop-overflow)
 libraries := $(mpi_libs) $(backend_libs)
 
-# Kernels: by nvcc, whose host compiler is ours; or as C++, where a GPU is pretended.
-cuda_compile := $(if $(GPU),$(CXX) $(flags) -x c++,$(nvcc) -std=c++20 -O3 -lineinfo -arch=$(cuda_arch) \
+# Kernels: by nvcc, whose host compiler is ours; or as C++, where a GPU is pretended. As on the CPU,
+# no a * b + c in one instruction unless the code says so.
+cuda_compile := $(if $(GPU),$(CXX) $(flags) -x c++,$(nvcc) -std=c++20 -O3 -lineinfo -fmad=false -arch=$(cuda_arch) \
   -ccbin $(CXX) -Xcompiler -Wall$(comma)-Wextra$(if $(WERROR),$(comma)-Werror) -Iinclude -Isrc $(cuda_cflags))
 
 # Linking anew is needed when the command or the list of objects changed, not only the objects.

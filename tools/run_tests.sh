@@ -29,10 +29,19 @@ export UBSAN_OPTIONS=print_stacktrace=1
 export COLONNADE=$variant/float/colonnade
 if [ -x "$variant/double/colonnade" ]; then export COLONNADE_DOUBLE=$variant/double/colonnade; fi
 
+# Where the machine can't run a build's tests at all, the test program has said why.
+why_skipped=''
+skipped() {
+  if [ -z "$why_skipped" ]; then why_skipped=$(sed -n 's/^SKIPPED [0-9]*: //p' "$output" | tail -n 1); fi
+  [ -n "$why_skipped" ] || return 1
+  printf '%-32s skipped %s: %s\n' "$1" "$(sed -n 's/^SKIPPED \([0-9]*\): .*/\1 tests/p' "$output")" "$why_skipped"
+}
+
 # A sum line is `N passed, N failed` of a script or `PASSED N FAILED N` of the test program.
 #   count NAME EXIT_STATUS
 count() {
   local sums
+  if [ "$2" = 0 ] && skipped "$1"; then return; fi
   sums=$(sed -n -E 's/^(PASSED )?([0-9]+)( passed, | FAILED )([0-9]+)( failed)?$/\2 \4/p' "$output" | tail -n 1)
   local run_passed=${sums% *} run_failed=${sums#* }
   if [ -z "$sums" ]; then
@@ -75,6 +84,11 @@ done
 # shellcheck disable=SC2086  # patterns and lists are meant to expand
 for script in ${TEST_SCRIPTS-tests/test_*.sh}; do
   [ -e "$script" ] || continue
+  if [ -n "$why_skipped" ]; then
+    : >"$output"
+    skipped "$script"
+    continue
+  fi
   started=${EPOCHREALTIME/./}
   timeout -k 5 300 bash "$script" >"$output" 2>&1 </dev/null
   count "$script" $?

@@ -1,7 +1,10 @@
-// The backend as a whole: what it is, and what it needs before its first op.
+// The backend as a whole: what it is, what it needs before its first op, and how it multiplies.
 #pragma once
 
 #include <string>
+#include <string_view>
+
+#include "colonnade/scalar.hpp"
 
 namespace colonnade {
 
@@ -14,7 +17,11 @@ namespace colonnade {
 /// same core. These variables are unset; cores are choose_device's.
 void prepare_backend(char** argv);
 
-/// What multiplies matrices: `cpu, OpenBLAS 0.3.21, SkylakeX kernels`.
+/// Why no op can run here: a build for GPUs on a machine without one. Empty if ops can.
+std::string why_no_device();
+
+/// What multiplies matrices: `cpu, OpenBLAS 0.3.21, SkylakeX kernels`, `cuda, NVIDIA H100, cuBLASLt
+/// 13.0.2`.
 std::string backend_description();
 
 /// The GPUs that this process may use, as a text that is another for others. Empty on the CPU, and
@@ -25,5 +32,28 @@ std::string backend_devices();
 /// `ranks` that may use the same GPUs. Throws if there are too few for each to have its own, unless
 /// ranks may `share` one. Returns `GPU 0 (NVIDIA H100 80GB HBM3)`; on the CPU nothing happens.
 std::string choose_backend_device(int rank, int ranks, bool share);
+
+/// What a GPU multiplies floats in; it adds the products as floats in any case. Sums of products
+/// alone are meant: all else, and exact mode, is computed in the build's own precision.
+enum class Math {
+  fp32,  // float, 24 bits
+  tf32,  // factors rounded to 11 bits, with the range of a float
+  bf16,  // factors rounded to 8 bits, with the range of a float
+};
+
+/// `fp32`, `tf32`, `bf16`, as the command line spells them.
+std::string_view to_string(Math math);
+
+/// The reverse; throws on any other name.
+Math math_from(std::string_view name);
+
+inline namespace COLONNADE_PRECISION {
+
+/// Of all products of this process from now on; fp32 at first, which in a double build stands for
+/// double. Throws for another where the backend has no other, and in a double build.
+void set_math(Math math);
+Math math();
+
+}  // namespace COLONNADE_PRECISION
 
 }  // namespace colonnade

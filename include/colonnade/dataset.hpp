@@ -30,9 +30,12 @@ class Dataset {
   virtual Index class_of(Index sample) const = 0;
 
   /// Writes the samples numbered `rows` (B of them, in this order, repeats allowed) to x [B,
-  /// inputs] and t [B, targets]. Allocates nothing. Throws on other shapes and on a number out of
-  /// range.
+  /// inputs] and t [B, targets], both where the program reaches them. Allocates nothing. Throws on
+  /// other shapes and on a number out of range.
   virtual void fill_batch(std::span<const Index> rows, MatrixView x, MatrixView t) const = 0;
+
+  /// The same for x and t in device memory.
+  void fetch_batch(std::span<const Index> rows, MatrixView x, MatrixView t) const;
 
   /// Memory that this rank holds for the samples.
   virtual std::size_t bytes() const = 0;

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "colonnade/mlp.hpp"
+#include "colonnade/numbers.hpp"
 #include "colonnade/process_group.hpp"
 #include "colonnade/tensor.hpp"
 
@@ -26,8 +27,8 @@ class Loss {
  public:
   /// What backward needs of forward.
   struct Cache {
-    Tensor y;                                // mean square: y; cross-entropy: exp(y - largest)
-    std::pmr::vector<double> exp_sums = {};  // cross-entropy: of each row, over all classes
+    Tensor y;           // mean square: y; cross-entropy: exp(y - largest)
+    Numbers sums = {};  // cross-entropy: three a row, of which backward needs the first
   };
   struct Output {
     double sum;  // over the rows at hand; mean(sum, rows) is the loss

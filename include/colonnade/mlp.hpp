@@ -85,6 +85,7 @@ class Mlp {
   ProcessGroup& group() const { return *group_; }
   /// Where the step's tensors live.
   std::pmr::memory_resource* memory() const { return group_->memory(); }
+  std::pmr::memory_resource* host_memory() const { return group_->host_memory(); }
 
   /// Weights and biases of all ranks together.
   Index parameter_count() const;

@@ -2,6 +2,9 @@
 // a directory of src that defines exactly these symbols, and tests/test_ops.cpp is what it must
 // pass.
 //
+// All matrices and spans of numbers lie in device memory (device_memory.hpp). What is returned is
+// the program's, which waits for it.
+//
 // Matrices are column-major and have no gaps; [n, k] is n rows (samples) of k features. Every op
 // checks its shapes and throws Error. Parameter gradients are added to (+=), all else is
 // overwritten.
@@ -104,6 +107,10 @@ void row_largest(ConstMatrixView l, std::span<double> largest);
 /// are added one after the other, the shards along the tree; without shards all m are one.
 void cross_entropy_forward(MatrixView l, ConstMatrixView t, std::span<const double> largest,
                            std::span<double> sums, std::span<const Range> shards = {});
+/// The loss, summed over rows: sum_i log s_i - (1 - smoothing) sums_[n + i] - smoothing / classes
+/// sums_[2 n + i], of sums [3 n] over all classes. It is -sum q (l - L - log s), for the q of a row
+/// sum to 1.
+double cross_entropy_loss(std::span<const double> sums, double smoothing, Index classes);
 /// dl = scale (e / s_i - (1 - smoothing) t - smoothing / classes): e [n, m] = exp(d) and
 /// exp_sums [n] = s from forward, s summed over all classes.
 void cross_entropy_backward(ConstMatrixView e, ConstMatrixView t, std::span<const double> exp_sums,

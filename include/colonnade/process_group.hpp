@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "colonnade/device_memory.hpp"
 #include "colonnade/memory.hpp"
 #include "colonnade/timeline.hpp"
 #include "colonnade/transport.hpp"
@@ -206,8 +207,10 @@ class ProcessGroup {
   Traffic traffic(int account, Collective kind) const;
   std::span<const Account> accounts() const { return accounts_; }
 
-  /// Where tensors of a step live.
+  /// Where tensors of a step live: device memory, kept from step to step.
   std::pmr::memory_resource* memory() { return memory_.get(); }
+  /// The same in the program's own memory, for what is no tensor.
+  std::pmr::memory_resource* host_memory() { return host_memory_.get(); }
 
   // Where those live that a collective of this group moves, so that ranks which share memory need
   // not copy them. All ranks take and give back tensors of the same sizes in the same order beside
@@ -258,6 +261,7 @@ class ProcessGroup {
 
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<RecyclingMemory> memory_;
+  std::unique_ptr<RecyclingMemory> host_memory_;
   std::array<Traffic, collective_count> traffic_{};  // the sum over accounts
   std::vector<Account> accounts_ = std::vector<Account>(1);
   int account_ = 0;

@@ -37,6 +37,11 @@ class KeyedRandom {
   /// Normal with mean 0 and variance 1 (Box-Muller).
   double normal(std::uint64_t index) const;
 
+  /// For code that looks the blocks up by itself: Philox's key, and the upper half of each counter,
+  /// whose lower half is the index.
+  std::uint64_t key() const { return seed_; }
+  std::uint64_t stream() const { return stream_; }
+
  private:
   std::array<std::uint64_t, 2> words(std::uint64_t index) const;
 

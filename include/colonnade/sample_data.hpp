@@ -11,6 +11,6 @@ namespace colonnade::inline COLONNADE_PRECISION {
 
 /// A [rows, cols] matrix of normal numbers keyed by (seed, name): the same on every rank.
 Tensor sample_data(Index rows, Index cols, std::uint64_t seed, std::string_view name,
-                   std::pmr::memory_resource* memory = system_memory());
+                   std::pmr::memory_resource* memory = device_memory());
 
 }  // namespace colonnade::inline COLONNADE_PRECISION

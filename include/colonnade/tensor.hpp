@@ -7,9 +7,11 @@
 #pragma once
 
 #include <memory_resource>
+#include <span>
 #include <string>
 #include <string_view>
 
+#include "colonnade/device_memory.hpp"
 #include "colonnade/error.hpp"
 #include "colonnade/memory.hpp"
 #include "colonnade/scalar.hpp"
@@ -40,20 +42,31 @@ struct MatrixView {
   operator ConstMatrixView() const { return {data, rows, cols}; }
 };
 
+/// Copies the numbers of a matrix to another of the same shape, wherever the two lie.
+void copy(ConstMatrixView from, MatrixView to);
+
+/// Zeroes a matrix in device memory.
+void set_zero(MatrixView matrix);
+
+/// One number, wherever it lies.
+Scalar read_number(const Scalar* from);
+void write_number(Scalar value, Scalar* to);
+
 /// An owned [rows, cols] matrix at a 64-byte boundary. Moving is free, copying is spelled clone().
-/// New elements have no defined value until they are written.
+/// New elements have no defined value until they are written. It lies in device memory unless told
+/// otherwise; one in system_memory() is the program's own, and no op computes with it.
 class Tensor {
  public:
   Tensor() = default;
-  Tensor(Index rows, Index cols, std::pmr::memory_resource* memory = system_memory());
-  static Tensor zeros(Index rows, Index cols, std::pmr::memory_resource* memory = system_memory());
+  Tensor(Index rows, Index cols, std::pmr::memory_resource* memory = device_memory());
+  static Tensor zeros(Index rows, Index cols, std::pmr::memory_resource* memory = device_memory());
   Tensor(Tensor&& other) noexcept;
   Tensor& operator=(Tensor&& other) noexcept;
   ~Tensor();
 
   /// A copy of the numbers behind a view.
-  static Tensor copy_of(ConstMatrixView view, std::pmr::memory_resource* memory = system_memory());
-  Tensor clone(std::pmr::memory_resource* memory = system_memory()) const {
+  static Tensor copy_of(ConstMatrixView view, std::pmr::memory_resource* memory = device_memory());
+  Tensor clone(std::pmr::memory_resource* memory = device_memory()) const {
     return copy_of(*this, memory);
   }
 
@@ -64,7 +77,7 @@ class Tensor {
   Scalar* data() { return view_.data; }
   const Scalar* data() const { return view_.data; }
 
-  /// Element at row i, column j; not checked.
+  /// Element at row i, column j, where the program reaches it; not checked.
   Scalar& operator()(Index i, Index j) { return view_.data[j * view_.rows + i]; }
   Scalar operator()(Index i, Index j) const { return view_.data[j * view_.rows + i]; }
 
@@ -73,12 +86,42 @@ class Tensor {
   operator MatrixView() { return view_; }
   operator ConstMatrixView() const { return view_; }
 
-  void set_zero();
+  void set_zero() { colonnade::set_zero(*this); }
 
  private:
   MatrixView view_;
   std::pmr::memory_resource* memory_ = nullptr;
 };
+
+/// A matrix for the program to read: the numbers themselves where it reaches device memory, else a
+/// copy of them. The matrix must outlive it.
+class OnHost {
+ public:
+  explicit OnHost(ConstMatrixView matrix);
+  operator ConstMatrixView() const { return view_; }
+  Scalar operator()(Index i, Index j) const { return view_.data[j * view_.rows + i]; }
+  /// All of them, column by column.
+  std::span<const Scalar> numbers() const {
+    return {view_.data, static_cast<std::size_t>(view_.size())};
+  }
+
+ private:
+  Tensor copy_;
+  ConstMatrixView view_;
+};
+
+/// Lets the program set all numbers of a matrix in device memory: calls write(MatrixView) with the
+/// matrix itself where the program reaches it, else with one of the same shape that is copied.
+template <class Write>
+void write_from_host(MatrixView matrix, Write&& write) {
+  if (host_reaches_device_memory()) {
+    write(matrix);
+    return;
+  }
+  Tensor staged(matrix.rows, matrix.cols, system_memory());
+  write(MatrixView(staged));
+  copy(staged, matrix);
+}
 
 /// A copy of some rows of a matrix, which lie apart in it.
 Tensor rows_of(ConstMatrixView matrix, Range rows, std::pmr::memory_resource* memory);

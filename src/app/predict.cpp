@@ -107,7 +107,7 @@ std::vector<Index> wrong_samples(const IdxDataset& data,
 }
 
 GreyImage image_of(const IdxDataset& data, Index sample) {
-  Tensor x(1, data.inputs()), t(1, data.targets());
+  Tensor x(1, data.inputs(), system_memory()), t(1, data.targets(), system_memory());
   data.fill_batch(std::span(&sample, 1), x, t);
   GreyImage image{.rows = data.image_rows(), .cols = data.image_cols(), .pixels = {}};
   for (Index i = 0; i < x.cols(); ++i)

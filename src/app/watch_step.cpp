@@ -30,7 +30,7 @@ void run_step(TrainingJob& job, const TrainerOptions& trainer, std::span<const R
     std::iota(samples.begin(), samples.end(), rows.begin);
     Tensor x(rows.size(), data.inputs(), model.memory());
     Tensor t(rows.size(), data.targets(), model.memory());
-    data.fill_batch(samples, x, t);
+    data.fetch_batch(samples, x, t);
     step.add(std::move(x), std::move(t), rows.begin);
   }
   step.finish();

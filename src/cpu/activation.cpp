@@ -7,6 +7,7 @@
 #include "colonnade/ops.hpp"
 #include "cpu/eigen.hpp"
 #include "cpu/sums.hpp"
+#include "op_shapes.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
 
@@ -63,15 +64,10 @@ Scalar column_sum(const Scalar* column, Index rows) {
   return sum_in_lanes<Scalar>(rows, [=](Index i) { return column[i]; });
 }
 
-void check_bias(ConstMatrixView bias, Index columns, std::string_view what) {
-  if (bias.size() > 0) check_shape(bias, 1, columns, what);
-}
-
 }  // namespace
 
 void activation_forward(Activation activation, ConstMatrixView bias, MatrixView z, MatrixView y) {
-  check_shape(y, z.rows, z.cols, "y [n, m]");
-  check_bias(bias, z.cols, "bias [1, m]");
+  check_activation_forward(bias, z, y);
   for_each_chunk(z.size(), [=](Index begin, Index count) {
     Chunk chunk = load_chunk(z.data + begin, count);
     if (bias.size() > 0) add_bias(bias, z.rows, begin, count, chunk.data());
@@ -83,8 +79,7 @@ void activation_forward(Activation activation, ConstMatrixView bias, MatrixView 
 }
 
 void activation_backward(ConstMatrixView dy, MatrixView derivative, MatrixView db) {
-  check_shape(derivative, dy.rows, dy.cols, "derivative [n, m]");
-  check_bias(db, dy.cols, "db [1, m]");
+  check_activation_backward(dy, derivative, db);
   for_each_column(dy, [=](Index column) {
     Scalar* const dz = derivative.data + column * dy.rows;
     array(dz, dy.rows) *= array(dy.data + column * dy.rows, dy.rows);
@@ -93,14 +88,14 @@ void activation_backward(ConstMatrixView dy, MatrixView derivative, MatrixView d
 }
 
 void bias_forward(ConstMatrixView bias, MatrixView y) {
-  check_bias(bias, y.cols, "bias [1, m]");
+  check_bias_forward(bias, y);
   if (bias.size() == 0) return;
   for_each_column(
       y, [=](Index column) { array(y.data + column * y.rows, y.rows) += bias.data[column]; });
 }
 
 void bias_backward(ConstMatrixView dy, MatrixView db) {
-  check_bias(db, dy.cols, "db [1, m]");
+  check_bias_backward(dy, db);
   if (db.size() == 0) return;
   for_each_column(dy, [=](Index column) {
     db.data[column] += column_sum(dy.data + column * dy.rows, dy.rows);

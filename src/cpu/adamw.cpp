@@ -9,6 +9,7 @@
 
 #include "colonnade/ops.hpp"
 #include "cpu/eigen.hpp"
+#include "op_shapes.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
 
@@ -49,24 +50,17 @@ void update_all(const AdamWCoefficients& c, Gradient* g, Index size, Scalar* w, 
   update(c, shard_range(size, omp_get_num_threads(), omp_get_thread_num()), g, w, m, v);
 }
 
-void check_shapes(ConstMatrixView gradient, ConstMatrixView value, ConstMatrixView first_moment,
-                  ConstMatrixView second_moment) {
-  check_shape(value, gradient.rows, gradient.cols, "value, as its gradient");
-  check_shape(first_moment, gradient.rows, gradient.cols, "first_moment, as its gradient");
-  check_shape(second_moment, gradient.rows, gradient.cols, "second_moment, as its gradient");
-}
-
 }  // namespace
 
 void adamw_update(const AdamWCoefficients& c, ConstMatrixView gradient, MatrixView value,
                   MatrixView first_moment, MatrixView second_moment) {
-  check_shapes(gradient, value, first_moment, second_moment);
+  check_adamw_update(gradient, value, first_moment, second_moment);
   update_all(c, gradient.data, gradient.size(), value.data, first_moment.data, second_moment.data);
 }
 
 void adamw_update_and_zero(const AdamWCoefficients& c, MatrixView gradient, MatrixView value,
                            MatrixView first_moment, MatrixView second_moment) {
-  check_shapes(gradient, value, first_moment, second_moment);
+  check_adamw_update(gradient, value, first_moment, second_moment);
   update_all(c, gradient.data, gradient.size(), value.data, first_moment.data, second_moment.data);
 }
 

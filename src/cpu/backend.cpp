@@ -1,12 +1,12 @@
 #include "colonnade/backend.hpp"
 
-#include <sched.h>
-#include <unistd.h>
-
 #include <array>
 #include <cstdlib>
 #include <string>
 #include <string_view>
+
+#include "colonnade/error.hpp"
+#include "start_again.hpp"
 
 #ifdef COLONNADE_BLAS_OPENBLAS
 extern "C" {
@@ -83,26 +83,9 @@ std::string backend_description() {
 
 #endif
 
-namespace {
-
-/// Undoes OpenMP's own binding; false if there is none. Each rank's runtime has bound its first
-/// thread to the first core of the node, before choose_device can give the ranks different ones.
-bool leave_binding_to_us() {
-  bool bound = false;
-  for (const char* variable :
-       {"OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY"}) {
-    bound = bound || std::getenv(variable) != nullptr;
-    unsetenv(variable);
-  }
-  // What this process was started with is lost; its parent has it still.
-  cpu_set_t cores;
-  if (bound && sched_getaffinity(getppid(), sizeof cores, &cores) == 0) {
-    sched_setaffinity(0, sizeof cores, &cores);
-  }
-  return bound;
+std::string why_no_device() {
+  return {};
 }
-
-}  // namespace
 
 std::string backend_devices() {
   return "";
@@ -117,12 +100,22 @@ void prepare_backend(char** argv) {
   const bool binding = leave_binding_to_us();
   // Both libraries read their variables when they are loaded. Where the program can't be started
   // again it runs on, slower.
-  if (!kernels && !binding) return;
-  // By its own path, for the process is named after it.
-  std::array<char, 4096> path{};
-  const ssize_t length = readlink("/proc/self/exe", path.data(), path.size() - 1);
-  if (length > 0) execv(path.data(), argv);
-  execv("/proc/self/exe", argv);
+  if (kernels || binding) start_again(argv);
 }
 
+inline namespace COLONNADE_PRECISION {
+
+void set_math(Math math) {
+  if (math == Math::fp32) return;
+  throw Error("the CPU multiplies in the build's own precision",
+              {.wanted = std::string(to_string(Math::fp32)),
+               .found = std::string(to_string(math)),
+               .hint = "build with BACKEND=cuda"});
+}
+
+Math math() {
+  return Math::fp32;
+}
+
+}  // namespace COLONNADE_PRECISION
 }  // namespace colonnade

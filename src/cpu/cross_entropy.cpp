@@ -2,12 +2,13 @@
 // walked from column to column, all in one vector register after the other. A row has sums of its
 // own, so that threads and the places where rows are cut leave no trace.
 #include <array>
+#include <cmath>
 #include <limits>
 
-#include "check_shards.hpp"
 #include "colonnade/ops.hpp"
 #include "colonnade/tree_sum.hpp"
 #include "cpu/eigen.hpp"
+#include "op_shapes.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
 
@@ -46,10 +47,6 @@ void for_each_rows(ConstMatrixView shape, Work&& work) {
   }
 }
 
-void check_rows(std::size_t size, Index wanted, std::string_view what) {
-  check_shape({nullptr, static_cast<Index>(size), 1}, wanted, 1, what);
-}
-
 /// l becomes exp(l - largest) in some rows of some columns, whose sums are returned.
 Sums exponentiate(MatrixView l, ConstMatrixView t, Index first, Index count, Range columns,
                   const Rows& largest) {
@@ -85,7 +82,7 @@ Sums along_tree(std::span<const Range> shards, const auto& sums_of) {
 }  // namespace
 
 void row_largest(ConstMatrixView l, std::span<double> largest) {
-  check_rows(largest.size(), l.rows, "largest [n, 1]");
+  check_row_largest(l, largest);
   for_each_rows(l, [=](Index first, Index count) {
     std::array<Scalar, rows_at_once> rows;
     rows.fill(-std::numeric_limits<Scalar>::infinity());
@@ -102,10 +99,7 @@ void row_largest(ConstMatrixView l, std::span<double> largest) {
 
 void cross_entropy_forward(MatrixView l, ConstMatrixView t, std::span<const double> largest,
                            std::span<double> sums, std::span<const Range> shards) {
-  check_shape(t, l.rows, l.cols, "t [n, m]");
-  check_rows(largest.size(), l.rows, "largest [n, 1]");
-  check_rows(sums.size(), 3 * l.rows, "sums [3 n, 1]");
-  if (!shards.empty()) check_shards(shards, l.cols, "l [n, m], its columns");
+  check_cross_entropy_forward(l, t, largest, sums, shards);
   for_each_rows(l, [=](Index first, Index count) {
     Rows row_largest = Rows::Zero();
     for (Index i = 0; i < count; ++i) {
@@ -122,11 +116,19 @@ void cross_entropy_forward(MatrixView l, ConstMatrixView t, std::span<const doub
   });
 }
 
+double cross_entropy_loss(std::span<const double> sums, double smoothing, Index classes) {
+  const std::size_t n = sums.size() / 3;
+  const double of_all = smoothing / static_cast<double>(classes);
+  double loss = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    loss += std::log(sums[i]) - (1 - smoothing) * sums[n + i] - of_all * sums[2 * n + i];
+  }
+  return loss;
+}
+
 void cross_entropy_backward(ConstMatrixView e, ConstMatrixView t, std::span<const double> exp_sums,
                             double smoothing, Index classes, double scale, MatrixView dl) {
-  check_shape(t, e.rows, e.cols, "t [n, m]");
-  check_shape(dl, e.rows, e.cols, "dl [n, m]");
-  check_rows(exp_sums.size(), e.rows, "exp_sums [n, 1]");
+  check_cross_entropy_backward(e, t, exp_sums, dl);
   const auto of_target = static_cast<Scalar>(scale * (1 - smoothing));
   const auto of_all = static_cast<Scalar>(scale * smoothing / static_cast<double>(classes));
   for_each_rows(e, [=](Index first, Index count) {

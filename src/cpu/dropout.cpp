@@ -2,10 +2,10 @@
 #include <cmath>
 #include <cstring>
 #include <span>
-#include <string>
 
 #include "colonnade/ops.hpp"
 #include "cpu/eigen.hpp"
+#include "op_shapes.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
 
@@ -40,11 +40,7 @@ void drop_column(const DropoutMask& mask, std::uint64_t dropped_below, Scalar sc
 }  // namespace
 
 void dropout_forward(const DropoutMask& mask, MatrixView y, MatrixView derivative) {
-  if (derivative.size() > 0) check_shape(derivative, y.rows, y.cols, "derivative [n, m]");
-  if (!(mask.rate >= 0 && mask.rate < 1)) {
-    throw Error("no such dropout rate",
-                {.wanted = "0 <= rate < 1", .found = std::to_string(mask.rate)});
-  }
+  check_dropout_forward(mask, y, derivative);
   const auto dropped_below = static_cast<std::uint64_t>(std::ceil(mask.rate * 0x1p32));
   const auto scale = static_cast<Scalar>(1 / (1 - mask.rate));
   for_each_column(y, [=](Index column) {

@@ -1,11 +1,12 @@
 #include "colonnade/ops.hpp"
 #include "cpu/eigen.hpp"
 #include "cpu/sums.hpp"
+#include "op_shapes.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
 
 double squared_error_forward(ConstMatrixView y, ConstMatrixView t) {
-  check_shape(t, y.rows, y.cols, "t [n, m]");
+  check_squared_error_forward(y, t);
   // On one thread: the sum has the same bits for any number of threads.
   return sum_in_lanes<double>(y.size(), [=](Index i) {
     const double difference = y.data[i] - t.data[i];
@@ -14,8 +15,7 @@ double squared_error_forward(ConstMatrixView y, ConstMatrixView t) {
 }
 
 void squared_error_backward(ConstMatrixView y, ConstMatrixView t, double scale, MatrixView dy) {
-  check_shape(t, y.rows, y.cols, "t [n, m]");
-  check_shape(dy, y.rows, y.cols, "dy [n, m]");
+  check_squared_error_backward(y, t, dy);
   const Scalar factor = static_cast<Scalar>(2 * scale);
   for_each_chunk(y.size(), [=](Index begin, Index count) {
     array(dy.data + begin, count) =

@@ -1,11 +1,11 @@
 #include <array>
 #include <vector>
 
-#include "check_shards.hpp"
 #include "colonnade/ops.hpp"
 #include "colonnade/tree_sum.hpp"
 #include "cpu/eigen.hpp"
 #include "cpu/sums.hpp"
+#include "op_shapes.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
 
@@ -49,11 +49,10 @@ double column_of_pieces(ConstMatrixView column) {
 }  // namespace
 
 double sum_of_squares(ConstMatrixView matrix, const WeightShards& shards) {
+  check_sum_of_squares(matrix, shards);
   if (shards.ranges.empty() && matrix.cols == 1) return column_of_pieces(matrix);
   if (shards.ranges.empty()) return block_sum(matrix, {0, matrix.rows});
   const bool outputs = shards.axis == WeightShards::Axis::outputs;
-  check_shards(shards.ranges, outputs ? matrix.cols : matrix.rows,
-               outputs ? "matrix, its columns" : "matrix, its rows");
   std::array<double, 64> stack;  // a tree of as many shards as an Index can count
   std::size_t height = 0;
   sum_along_tree(

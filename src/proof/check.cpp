@@ -21,8 +21,9 @@ std::string place_of(const Parameter& parameter, Index row, Index col) {
 
 double largest_of_all(ProcessGroup& tp, ConstMatrixView block) {
   double largest = 0;
-  for (Index i = 0; i < block.size(); ++i) {
-    if (!(std::abs(block.data[i]) <= largest)) largest = std::abs(block.data[i]);
+  const OnHost numbers(block);
+  for (const Scalar number : numbers.numbers()) {
+    if (!(std::abs(number) <= largest)) largest = std::abs(number);
     if (std::isnan(largest)) break;
   }
   return largest_error(tp, largest);
@@ -34,7 +35,8 @@ namespace {
 /// largest element if that is larger.
 void compare_block(const Parameter& part, ConstMatrixView got, const Tensor& whole, double scale,
                    CheckTally& tally) {
-  for (Index i = 0; i < whole.size(); ++i) scale = std::max(scale, std::abs(whole.data()[i]));
+  const OnHost numbers(whole);
+  for (const Scalar number : numbers.numbers()) scale = std::max(scale, std::abs(number));
   const GradientError error = gradient_error(got, block_of(whole, part), scale);
   tally.add(error.relative, [&] { return place_of(part, error.row, error.col); });
 }

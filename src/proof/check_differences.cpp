@@ -54,12 +54,12 @@ class Differences {
     bool undefined = false;  // no early return: the other ranks evaluate all losses
     for (const double scale : scales_) {
       Scalar* element = owner ? parameter.value.data() + index : nullptr;
-      const double step = difference_step(owner ? *element : 0, scale);
+      const double step = difference_step(owner ? read_number(element) : 0, scale);
       const double want = central_difference(
           element, owner, [&] { return job_->loss(); }, scale);
       if (!owner) continue;
       const double resolved = 16 * eps * std::max(1.0, std::abs(loss_)) / step / gradient_tolerance;
-      const double difference = std::abs(parameter.grad.data()[index] - want);
+      const double difference = std::abs(read_number(parameter.grad.data() + index) - want);
       const double error = difference == 0 ? 0 : difference / std::max(largest, resolved);
       undefined = undefined || std::isnan(error);
       best = std::min(best, error);

@@ -28,9 +28,10 @@ struct Product {
 };
 
 Product dot(ConstMatrixView a, ConstMatrixView b) {
+  const OnHost left(a), right(b);
   long double value = 0, magnitude = 0;
-  for (Index i = 0; i < a.size(); ++i) {
-    const long double product = static_cast<long double>(a.data[i]) * b.data[i];
+  for (std::size_t i = 0; i < left.numbers().size(); ++i) {
+    const long double product = static_cast<long double>(left.numbers()[i]) * right.numbers()[i];
     value += product;
     magnitude += std::abs(product);
   }
@@ -47,7 +48,7 @@ class RegionCheck {
     if (const auto* column = dynamic_cast<const ColumnParallelLinear*>(&layer)) {
       if (is_last && column->gathers_output()) gather_complete(column->output_cut());
       if (column->input_gradient() == InputGradient::own_columns) gather(column->input_cut());
-      if (column->input_gradient() == InputGradient::complete) copy(layer.options().in);
+      if (column->input_gradient() == InputGradient::complete) copy_to_ranks(layer.options().in);
     } else if (const auto* row = dynamic_cast<const RowParallelLinear*>(&layer)) {
       row->shards_output() ? reduce_scatter(row->output_cut()) : reduce(layer.options().out);
     }
@@ -79,7 +80,7 @@ class RegionCheck {
   }
 
   // The input of a pair: the same x on all ranks, and a partial dx on each.
-  void copy(Index width) {
+  void copy_to_ranks(Index width) {
     const Tensor x = replica(width, ".x"), dy = of_rank(width, ".dy");
     Tensor y = x.clone(), dx = dy.clone();
     CopyToRanks::forward(*tp_, y);
@@ -99,7 +100,7 @@ class RegionCheck {
   /// All columns, gathered from their owners.
   Tensor gathered(const Sharding& cut, const Tensor& x) {
     Tensor y = Tensor::zeros(rows_, cut.total());
-    std::copy_n(x.data(), x.size(), y.columns(own(cut)).data);
+    copy(x, y.columns(own(cut)));
     GatherColumns::forward(*tp_, cut, y);
     return y;
   }

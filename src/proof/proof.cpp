@@ -32,17 +32,18 @@ Tensor numerical_gradient_of_block(Tensor& whole, const Parameter& part,
                                    const std::function<double()>& loss) {
   Tensor gradient(part.owned_rows.size(), part.owned_cols.size());
   for (Index col = 0; col < gradient.cols(); ++col) {
-    const MatrixView column = {&whole(part.owned_rows.begin, part.owned_cols.begin + col),
-                               gradient.rows(), 1};
-    const Tensor one = numerical_gradient(column, loss);
-    std::copy_n(one.data(), one.size(), &gradient(0, col));
+    const MatrixView column = {
+        whole.data() + (part.owned_cols.begin + col) * whole.rows() + part.owned_rows.begin,
+        gradient.rows(), 1};
+    copy(numerical_gradient(column, loss), gradient.columns({col, col + 1}));
   }
   return gradient;
 }
 
 double largest_element(const Tensor& tensor) {
+  const OnHost numbers(tensor);
   double largest = 0;
-  for (Index i = 0; i < tensor.size(); ++i) largest = std::max(largest, std::abs(tensor.data()[i]));
+  for (const Scalar number : numbers.numbers()) largest = std::max(largest, std::abs(number));
   return largest;
 }
 

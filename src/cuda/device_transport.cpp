@@ -176,9 +176,10 @@ class DeviceTransport final : public Transport {
   }
 
   DeviceCollectives& next_on_gpu() {
-    // A rank that is missing from a collective of NCCL is missed later, where somebody looks at the
-    // result, and a wrong one isn't told from the right one. If anybody watches, the hosts meet.
-    if (by_nccl_ && watched_) inner_->barrier();
+    // NCCL doesn't tell one collective from another, and waits for a missing rank where nobody sees
+    // it, in a GPU. So the hosts meet first if anybody watches, and where ranks are threads: the
+    // others must learn of one that has failed, for no mpiexec ends them.
+    if (by_nccl_ && (watched_ || inner_->name() == "threads")) inner_->barrier();
     if (device_collectives_) return *device_collectives_;
 #ifdef COLONNADE_NCCL
     if (by_nccl_) device_collectives_ = make_nccl_collectives(*inner_);

@@ -38,7 +38,7 @@ choose_arch() {
 if [ "$gpu" = pretended ]; then
   text="cuda_arch := pretended
 cuda_version := a pretended GPU, for tests
-cuda_cflags := -isystem tests/pretended_gpu/include -DCOLONNADE_NCCL
+cuda_cflags := -isystem tests/pretended_gpu/include $([ ! -f tests/pretended_gpu/include/nccl.h ] || echo -DCOLONNADE_NCCL)
 cuda_libs := -lrt"
 else
   nvcc=$(nvcc_of_home)

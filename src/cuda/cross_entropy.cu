@@ -8,6 +8,7 @@
 #include "colonnade/ops.hpp"
 #include "cuda/gpu.hpp"
 #include "cuda/scratch.hpp"
+#include "cuda/sums.hpp"
 #include "cuda/tree.hpp"
 #include "op_shapes.hpp"
 
@@ -142,6 +143,19 @@ __global__ void sum_rows(Cover cover, const RowSums* of_parts, double* sums) {
   sums[2 * cover.rows + row] = result.logit;
 }
 
+/// The loss of each row, of sums [3 n].
+struct RowLosses {
+  const double* sums;
+  Index rows;
+  double of_target;
+  double of_all;
+
+  __host__ __device__ Index count(const gpu::TreeStep& all) const { return all.end; }
+  __device__ double term(const gpu::TreeStep&, Index i) const {
+    return std::log(sums[i]) - of_target * sums[rows + i] - of_all * sums[2 * rows + i];
+  }
+};
+
 /// The numbers of cross_entropy_backward that are the same for all elements.
 struct Factors {
   double scale;
@@ -191,6 +205,17 @@ void cross_entropy_forward(MatrixView l, ConstMatrixView t, std::span<const doub
               largest.data(), of_parts);
   gpu::launch("cross_entropy_forward", sum_rows, cover.grid_of_rows(), cover, of_parts,
               sums.data());
+}
+
+double cross_entropy_loss(std::span<const double> sums, double smoothing, Index classes) {
+  const Index rows = static_cast<Index>(sums.size()) / 3;
+  const Range all[] = {{0, rows}};
+  double* const sum = gpu::place_for_sum();
+  gpu::sum_terms(
+      "cross_entropy_loss",
+      RowLosses{sums.data(), rows, 1 - smoothing, smoothing / static_cast<double>(classes)},
+      gpu::tree_of(all), sum);
+  return gpu::read(sum);
 }
 
 void cross_entropy_backward(ConstMatrixView e, ConstMatrixView t, std::span<const double> exp_sums,

@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include <cstddef>
+#include <cstdio>
 #include <cstdlib>
+#include <iostream>
 #include <string>
 #include <vector>
 
@@ -66,16 +68,24 @@ struct Ending {
   std::string output;  // on stderr
 };
 
-// Runs `body` in a child, with a variable of the environment that is read at the first call.
-template <typename Body>
-Ending in_child(Body body, const char* name = "", const char* value = "") {
-  int ends[2];
-  REQUIRE(pipe(ends) == 0);
+// A child whose report of doctest nobody reads: the parent judges by how it ends.
+inline pid_t fork_quietly() {
+  std::fflush(stdout);
+  std::cout.flush();
   const pid_t child = fork();
   REQUIRE(child >= 0);
+  if (child == 0 && std::freopen("/dev/null", "w", stdout) == nullptr) _exit(3);
+  return child;
+}
+
+// Runs `body` in a child.
+template <typename Body>
+Ending in_child(Body body) {
+  int ends[2];
+  REQUIRE(pipe(ends) == 0);
+  const pid_t child = fork_quietly();
   if (child == 0) {
     dup2(ends[1], STDERR_FILENO);
-    if (*name != '\0') setenv(name, value, 1);
     body();
     std::exit(0);
   }
@@ -91,6 +101,40 @@ Ending in_child(Body body, const char* name = "", const char* value = "") {
   ending.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   ending.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   return ending;
+}
+
+// Runs a test case that is skipped otherwise, in a new process: the environment is read only once.
+inline Ending in_environment(const char* name, const char* value, const char* test_case) {
+  return in_child([&] {
+    setenv(name, value, 1);
+    const std::string which = std::string("--test-case=") + test_case;
+    execl("/proc/self/exe", "tests", "--no-skip", which.c_str(), nullptr);
+  });
+}
+
+// Ends a child that was to do something else. For ranks, where doctest's checks would not be seen.
+inline void must(bool done, const char* what) {
+  if (done) return;
+  std::fprintf(stderr, "a rank failed: %s\n", what);
+  _exit(2);
+}
+#define MUST(condition) must(condition, #condition)
+
+// Runs `body(rank)` in as many processes; all must end well.
+template <typename Body>
+void in_processes(int ranks, Body body) {
+  std::vector<pid_t> children;
+  for (int rank = 0; rank < ranks; ++rank) {
+    children.push_back(fork_quietly());
+    if (children.back() > 0) continue;
+    body(rank);
+    std::exit(0);
+  }
+  for (const pid_t child : children) {
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+  }
 }
 
 inline bool says(const Ending& ending, const char* words) {

@@ -1,0 +1,10 @@
+// Behind ncclComm_t. Queued calls keep the communicator itself.
+#pragma once
+
+#include <memory>
+
+#include "nccl.hpp"
+
+struct ncclComm {
+  std::shared_ptr<pretended_gpu::Communicator> communicator;
+};

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory_resource>
 #include <string>
 #include <vector>
 
 #include "bits.hpp"
+#include "colonnade/device_memory.hpp"
 #include "colonnade/ops.hpp"
 #include "colonnade/tree_sum.hpp"
 #include "harness.hpp"
@@ -20,6 +22,13 @@ using harness::Shifted;
 using harness::Threads;
 
 namespace {
+
+/// Numbers where ops find them.
+using Doubles = std::pmr::vector<double>;
+
+Doubles doubles(Index count, double value = 0) {
+  return Doubles(static_cast<std::size_t>(count), value, device_memory());
+}
 
 /// One-hot rows, every class in turn.
 Tensor labels(Index n, Index classes) {
@@ -48,8 +57,8 @@ struct Result {
 Result cross_entropy(const Tensor& logits, const Tensor& t, double smoothing, Index parts) {
   const Index n = logits.rows(), classes = logits.cols();
   const auto rows = static_cast<std::size_t>(n);
-  std::vector<double> largest(rows, -std::numeric_limits<double>::infinity()), part_largest(rows);
-  std::vector<double> sums(3 * rows, 0.0), part_sums(3 * rows);
+  Doubles largest = doubles(n, -std::numeric_limits<double>::infinity());
+  Doubles part_largest = doubles(n), sums = doubles(3 * n), part_sums = doubles(3 * n);
   Tensor e = logits.clone(), dl(n, classes);
   for (Index part = 0; part < parts; ++part) {
     row_largest(logits.columns(shard_range(classes, parts, part)), part_largest);
@@ -138,10 +147,10 @@ TEST_CASE("cross-entropy stays finite for logits of ten thousand") {
 }
 
 TEST_CASE("a rank without a class contributes nothing to cross-entropy") {
-  std::vector<double> largest(3), sums(9, 1.0);
+  Doubles largest = doubles(3), sums = doubles(9, 1);
   row_largest({nullptr, 3, 0}, largest);
   for (const double value : largest) CHECK(value == -std::numeric_limits<double>::infinity());
-  cross_entropy_forward({nullptr, 3, 0}, {nullptr, 3, 0}, std::vector<double>(3, 1.0), sums);
+  cross_entropy_forward({nullptr, 3, 0}, {nullptr, 3, 0}, doubles(3, 1), sums);
   for (const double sum : sums) CHECK(sum == 0);
 }
 
@@ -154,9 +163,8 @@ TEST_CASE("a logit that is not a number makes the loss none") {
 
 TEST_CASE("sums of cross-entropy have the same bits for any run of shards, threads and address") {
   const Index n = 131, classes = 1013, shards = 8;
-  const auto rows = static_cast<std::size_t>(n);
   const Tensor logits = random_matrix(n, classes, "logits"), t = soft_targets(n, classes);
-  std::vector<double> largest(rows), want(3 * rows), part_largest(rows);
+  Doubles largest = doubles(n), want = doubles(3 * n);
   row_largest(logits, largest);
   const auto ranges = [&](Index first, Index last) {
     return harness::run_of_shards(classes, shards, first, last);
@@ -165,7 +173,7 @@ TEST_CASE("sums of cross-entropy have the same bits for any run of shards, threa
   cross_entropy_forward(e, t, largest, want, ranges(0, shards));
   for (const Index parts : {1, 2, 4, 8}) {
     const Threads threads(static_cast<int>(parts % 3) + 1);
-    std::vector<std::vector<double>> stack;
+    std::vector<Doubles> stack;
     sum_along_tree(
         parts,
         [&](Index part) {
@@ -174,12 +182,12 @@ TEST_CASE("sums of cross-entropy have the same bits for any run of shards, threa
           const Range own = {begin, begin + run.back().end};
           Shifted part_e(logits.columns(own), part + 1);
           const Shifted part_t(t.columns(own), part);
-          stack.emplace_back(3 * rows);
+          stack.push_back(doubles(3 * n));
           cross_entropy_forward(part_e, part_t, largest, stack.back(), run);
           CHECK(same_bits(part_e, e.columns(own)));
         },
         [&] {
-          const std::vector<double> top = std::move(stack.back());
+          const Doubles top = std::move(stack.back());
           stack.pop_back();
           for (std::size_t i = 0; i < top.size(); ++i) stack.back()[i] += top[i];
         });
@@ -189,7 +197,7 @@ TEST_CASE("sums of cross-entropy have the same bits for any run of shards, threa
 
 TEST_CASE("cross-entropy refuses shapes and shards that don't fit") {
   Tensor l(3, 4), t(3, 4), dl(3, 4);
-  std::vector<double> rows(3), sums(9);
+  Doubles rows = doubles(3), sums = doubles(9);
   CHECK(harness::error_of([&] { row_largest(l, sums); }).find("largest [n, 1]") !=
         std::string::npos);
   CHECK(harness::error_of([&] { cross_entropy_forward(l, t, rows, rows); }).find("sums [3 n, 1]") !=

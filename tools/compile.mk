@@ -136,6 +136,11 @@ $$(dir_$1)/obj/tests/%.o: tests/%.cpp $$(dir_$1)/obj/tests/precompiled.hpp.gch
 	$$(Q)$(CXX) $(test_flags) $$(public_defines_$1) -include $$(dir_$1)/obj/tests/precompiled.hpp \
 	  -MMD -MP -c $$< -o $$@
 
+# What is tested runs on it, so it is to be fast.
+$$(dir_$1)/obj/tests/pretended_gpu/%.o: tests/pretended_gpu/%.cpp $$(dir_$1)/command
+	$$(call say,CXX  $1  $$<)
+	@mkdir -p $$(@D)
+	$$(Q)$(CXX) $(flags) $$(public_defines_$1) -MMD -MP -c $$< -o $$@
 
 # Nobody asks errno about a square root; with that promise it is one instruction for many numbers.
 $$(dir_$1)/obj/src/$(BACKEND)/adamw.o: private told := -fno-math-errno

@@ -5,7 +5,6 @@
 #include <string>
 #include <string_view>
 
-#include "colonnade/error.hpp"
 #include "start_again.hpp"
 
 #ifdef COLONNADE_BLAS_OPENBLAS
@@ -103,19 +102,4 @@ void prepare_backend(char** argv) {
   if (kernels || binding) start_again(argv);
 }
 
-inline namespace COLONNADE_PRECISION {
-
-void set_math(Math math) {
-  if (math == Math::fp32) return;
-  throw Error("the CPU multiplies in the build's own precision",
-              {.wanted = std::string(to_string(Math::fp32)),
-               .found = std::string(to_string(math)),
-               .hint = "build with BACKEND=cuda"});
-}
-
-Math math() {
-  return Math::fp32;
-}
-
-}  // namespace COLONNADE_PRECISION
 }  // namespace colonnade

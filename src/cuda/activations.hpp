@@ -1,6 +1,8 @@
 // s(z) and s'(z) of one number, as the CPU's ops compute them, step by step.
 #pragma once
 
+#include <cuda_runtime.h>
+
 #include <cmath>
 #include <numbers>
 

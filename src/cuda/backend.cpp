@@ -2,9 +2,6 @@
 
 #include <cublasLt.h>
 
-#include <atomic>
-
-#include "colonnade/error.hpp"
 #include "cuda/gpu.hpp"
 #include "start_again.hpp"
 
@@ -28,26 +25,4 @@ std::string backend_description() {
          "." + std::to_string(version / 100 % 100) + "." + std::to_string(version % 100);
 }
 
-inline namespace COLONNADE_PRECISION {
-
-namespace {
-
-std::atomic<Math> chosen = Math::fp32;
-
-}  // namespace
-
-void set_math(Math math) {
-  if (math != Math::fp32 && sizeof(Scalar) == 8) {
-    throw Error("doubles are multiplied as doubles", {.wanted = std::string(to_string(Math::fp32)),
-                                                      .found = std::string(to_string(math)),
-                                                      .hint = "build with SCALAR=float"});
-  }
-  chosen = math;
-}
-
-Math math() {
-  return chosen;
-}
-
-}  // namespace COLONNADE_PRECISION
 }  // namespace colonnade

@@ -143,18 +143,26 @@ __global__ void sum_rows(Cover cover, const RowSums* of_parts, double* sums) {
   sums[2 * cover.rows + row] = result.logit;
 }
 
-/// The loss of each row, of sums [3 n].
+/// What each row adds to the loss.
 struct RowLosses {
   const double* sums;
-  Index rows;
   double of_target;
   double of_all;
 
-  __host__ __device__ Index count(const gpu::TreeStep& all) const { return all.end; }
-  __device__ double term(const gpu::TreeStep&, Index i) const {
-    return std::log(sums[i]) - of_target * sums[rows + i] - of_all * sums[2 * rows + i];
+  __host__ __device__ Index count(const gpu::TreeStep& rows) const { return rows.end; }
+  __device__ double term(const gpu::TreeStep& rows, Index i) const {
+    const Index n = rows.end;
+    return std::log(sums[i]) - of_target * sums[n + i] - of_all * sums[2 * n + i];
   }
 };
+
+/// *loss is in device memory.
+void add_row_losses(std::span<const double> sums, double smoothing, Index classes, double* loss) {
+  const Range rows[] = {{0, static_cast<Index>(sums.size() / 3)}};
+  gpu::sum_terms("cross_entropy_loss",
+                 RowLosses{sums.data(), 1 - smoothing, smoothing / static_cast<double>(classes)},
+                 gpu::tree_of(rows), loss);
+}
 
 /// The numbers of cross_entropy_backward that are the same for all elements.
 struct Factors {
@@ -208,14 +216,9 @@ void cross_entropy_forward(MatrixView l, ConstMatrixView t, std::span<const doub
 }
 
 double cross_entropy_loss(std::span<const double> sums, double smoothing, Index classes) {
-  const Index rows = static_cast<Index>(sums.size()) / 3;
-  const Range all[] = {{0, rows}};
-  double* const sum = gpu::place_for_sum();
-  gpu::sum_terms(
-      "cross_entropy_loss",
-      RowLosses{sums.data(), rows, 1 - smoothing, smoothing / static_cast<double>(classes)},
-      gpu::tree_of(all), sum);
-  return gpu::read(sum);
+  double* const loss = gpu::place_for_sum();
+  add_row_losses(sums, smoothing, classes, loss);
+  return gpu::read(loss);
 }
 
 void cross_entropy_backward(ConstMatrixView e, ConstMatrixView t, std::span<const double> exp_sums,

@@ -343,9 +343,10 @@ int main(int argc, char** argv) {
   colonnade::prepare_backend(argv);  // so that what is tested is what the program runs
   // Tests look at single elements of tensors. Those of transports need not, and see with this
   // option what the program has.
-  const bool reaches =
-      std::find(argv + 1, argv + argc, std::string_view("--out-of-reach")) == argv + argc;
-  if (reaches && colonnade::why_no_device().empty()) colonnade::let_host_reach_device_memory();
+  const bool out_of_reach =
+      std::find(argv + 1, argv + argc, std::string_view("--out-of-reach")) != argv + argc;
+  if (!out_of_reach && colonnade::why_no_device().empty())
+    colonnade::let_host_reach_device_memory();
   colonnade::MpiSession session(argc, argv);
   colonnade::ProcessGroup control = session.world();
   harness::state.session = &session;

@@ -210,7 +210,8 @@ class DeviceTransport final : public Transport {
 }  // namespace
 
 std::unique_ptr<Transport> backend_transport(std::unique_ptr<Transport> transport) {
-  if (transport->size() == 1) return transport;  // its copies know device memory
+  // Of all transports of one rank this one knows device memory.
+  if (transport->size() == 1) return make_self_transport();
   return std::make_unique<DeviceTransport>(std::move(transport));
 }
 

@@ -37,7 +37,7 @@ flags := -std=c++20 $(optimization) -fopenmp -Wall -Wextra -Wpedantic $(quirks) 
   -Iinclude -Isrc $(found_cflags) $(backend_flags) $(CXXFLAGS)
 # Tests are compiled often and run shortly; what they test is compiled as it is shipped. With less
 # optimization g++ 12 takes a string's own buffer for too short.
-test_flags := $(subst -O3,-O1,$(flags)) $(if $(is_clang),,-Wno-array-bounds -Wno-stringop-overflow)
+test_flags := $(subst -O3,-O1,$(flags)) -Itests $(if $(is_clang),,-Wno-array-bounds -Wno-stringop-overflow)
 libraries := $(mpi_libs) $(backend_libs)
 
 # Kernels: by nvcc, whose host compiler is ours; or as C++, where a GPU is pretended. As on the CPU,

@@ -176,9 +176,10 @@ class DeviceTransport final : public Transport {
   }
 
   DeviceCollectives& next_on_gpu() {
-    // A rank that is missing from a collective of NCCL is missed later, where somebody looks at the
-    // result, and a wrong one isn't told from the right one. If anybody watches, the hosts meet.
-    if (by_nccl_ && watched_) inner_->barrier();
+    // NCCL doesn't tell one collective from another, and waits for a missing rank where nobody sees
+    // it, in a GPU. So the hosts meet first if anybody watches, and where ranks are threads: the
+    // others must learn of one that has failed, for no mpiexec ends them.
+    if (by_nccl_ && (watched_ || inner_->name() == "threads")) inner_->barrier();
     if (device_collectives_) return *device_collectives_;
 #ifdef COLONNADE_NCCL
     if (by_nccl_) device_collectives_ = make_nccl_collectives(*inner_);
@@ -209,7 +210,8 @@ class DeviceTransport final : public Transport {
 }  // namespace
 
 std::unique_ptr<Transport> backend_transport(std::unique_ptr<Transport> transport) {
-  if (transport->size() == 1) return transport;  // its copies know device memory
+  // Of all transports of one rank this one knows device memory.
+  if (transport->size() == 1) return make_self_transport();
   return std::make_unique<DeviceTransport>(std::move(transport));
 }
 

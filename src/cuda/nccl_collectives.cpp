@@ -64,6 +64,7 @@ class NcclCollectives final : public DeviceCollectives {
       : rank_(inner.rank()),
         size_(inner.size()),
         cut_(static_cast<std::size_t>(size_)),
+        tree_(gpu::tree_of(Sharding(size_, size_, "ranks").ranges())),
         communicator_(inner) {}
 
   void all_gather(void* buffer, std::span<const Range> pieces, Index unit, DataType type) override {
@@ -225,7 +226,7 @@ class NcclCollectives final : public DeviceCollectives {
                         element_at(send, own.begin, type), count_of(own.size()) * size_of(type),
                         cudaMemcpyDefault, beside_.get()),
         "cudaMemcpyAsync");
-    add_along_tree(arrays.get(), size_, own.size(), type, receive, beside_.get());
+    gpu::add_arrays(tree_, arrays.get(), own.size(), type, receive, beside_.get());
   }
 
   void reduce(void* buffer, Index count, DataType type, Reduction reduction, SumOrder order,
@@ -245,7 +246,7 @@ class NcclCollectives final : public DeviceCollectives {
       communicator_.check(ncclAllGather(buffer, arrays.get(), count_of(count), nccl_type(type),
                                         communicator_.get(), beside_.get()),
                           "ncclAllGather");
-      add_along_tree(arrays.get(), size_, count, type, buffer, beside_.get());
+      gpu::add_arrays(tree_, arrays.get(), count, type, buffer, beside_.get());
       return;
     }
     for (int each = 0; each < size_; ++each)
@@ -262,6 +263,7 @@ class NcclCollectives final : public DeviceCollectives {
   int rank_;
   int size_;
   std::vector<Range> cut_;  // of an all-reduce
+  gpu::Tree tree_;          // of the ranks
   gpu::SideStream beside_;
   gpu::Event ready_;              // the ops before a collective
   gpu::Event ended_;              // one that the ops wait for at once

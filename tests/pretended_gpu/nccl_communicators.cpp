@@ -33,7 +33,7 @@ ncclResult_t join(ncclComm_t* handle, const std::string& name, int ranks, int ra
     complain("NCCL: rank " + std::to_string(rank) + " joins twice");
     return ncclInvalidArgument;
   }
-  *handle = new ncclComm{c};
+  *handle = new ncclComm{.communicator = c};
   if (!blocking) return ncclInProgress;
   ncclResult_t result = ncclInProgress;
   while ((result = c->try_to_join()) == ncclInProgress) rest();
@@ -50,6 +50,16 @@ bool blocks(const ncclConfig_t* config, bool otherwise) {
 }
 
 }  // namespace
+
+Moment Communicator::last_call() const {
+  const std::lock_guard lock(mutex_);
+  return last_;
+}
+
+void Communicator::set_last_call(Moment moment) {
+  const std::lock_guard lock(mutex_);
+  last_ = std::move(moment);
+}
 
 ncclResult_t Communicator::try_to_join() {
   if (joined || error != ncclSuccess) return error;
@@ -137,7 +147,7 @@ ncclResult_t ncclCommSplit(ncclComm_t comm, int color, int key, ncclComm_t* newc
 // Completes what was queued.
 ncclResult_t ncclCommFinalize(ncclComm_t comm) {
   if (comm == nullptr) return ncclInvalidArgument;
-  const Moment& last = comm->communicator->last;
+  const Moment last = comm->communicator->last_call();
   if (last.stream != nullptr) last.stream->run_until(last.position);
   return ncclSuccess;
 }

@@ -23,6 +23,7 @@ struct alignas(64) Seat {
   std::atomic<int> device;            // + 1, once the rank is there
   std::atomic<std::uint64_t> posted;  // chunks that the rank has laid out for all
   std::atomic<std::uint64_t> taken;   // chunks that the rank has read from all
+  std::atomic<bool> waits;            // for others, in the middle of a call
   Announcement announcement;          // of the collective whose first chunk was posted last
   std::atomic<std::uint64_t> split;   // the split for which color and key are
   std::atomic<std::uint64_t> split_seen;

@@ -6,7 +6,7 @@
 //
 // It catches
 // - a missing synchronization: work runs as late as it may, so results are not there, and pinned
-//   memory is read when its copy runs;
+//   memory is read when its copy runs (of collectives of NCCL not later than peers wait for them);
 // - a missing order between streams, in graphs too: a stream runs ahead only as far as events say;
 // - host code that touches device memory: SIGSEGV, unless a queue is run at that time;
 // - memory that is read before it is written, full of NaN; writes close by an allocation, when it

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 #include <string>
 #include <vector>
 
 #include "bits.hpp"
+#include "colonnade/backend.hpp"
 #include "colonnade/ops.hpp"
 #include "colonnade/tree_sum.hpp"
 #include "harness.hpp"
@@ -226,6 +228,44 @@ TEST_CASE("a product over more shards than a small tree has is the tree of the s
       linear_forward(x.columns(range), rows_of(w, range), parts.back(), {Axis::inputs, all});
     }
     CHECK(same_bits(z, sum_of(std::move(parts))));
+  }
+}
+
+TEST_CASE("an element of an exact product is one chain in the order of the inner dimension") {
+  // The same bits on a GPU as on a processor that multiplies and adds at once.
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+  const bool fused = true;
+#else
+  const bool fused = backend_description().starts_with("cuda");
+#endif
+  const Operands in({5, 77, 9});
+  const Range all[] = {{0, in.w.cols()}};
+  const Products got = products(in.x, in.w, in.dz, {Axis::outputs, all});
+  const auto chain = [&](Index length, const auto& left, const auto& right) {
+    Scalar sum = 0;
+    for (Index l = 0; l < length; ++l) {
+      sum = fused ? std::fma(left(l), right(l), sum) : sum + left(l) * right(l);
+    }
+    return sum;
+  };
+  for (Index i = 0; i < 5; ++i) {
+    for (Index j = 0; j < 9; ++j) {
+      const auto x = [&](Index l) { return in.x(i, l); };
+      const auto w = [&](Index l) { return in.w(l, j); };
+      CHECK(got.z(i, j) == chain(77, x, w));
+    }
+    for (Index l = 0; l < 77; ++l) {
+      const auto dz = [&](Index j) { return in.dz(i, j); };
+      const auto w = [&](Index j) { return in.w(l, j); };
+      CHECK(got.dx(i, l) == chain(9, dz, w));
+    }
+  }
+  for (Index l = 0; l < 77; ++l) {
+    for (Index j = 0; j < 9; ++j) {
+      const auto x = [&](Index i) { return in.x(i, l); };
+      const auto dz = [&](Index i) { return in.dz(i, j); };
+      CHECK(got.dw(l, j) == chain(5, x, dz));
+    }
   }
 }
 

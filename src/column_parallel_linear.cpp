@@ -56,23 +56,25 @@ ColumnParallelLinear::Forward ColumnParallelLinear::begin_forward(Tensor x,
                             : Tensor(x.rows(), own.size(), memory());
   const MatrixView y_local = gather_output_ ? y.columns(own) : MatrixView(y);
 
-  Tensor derivative = compute(x, context, y_local);  // Y[:, r]
+  const bool fused = fuses(context);
+  Tensor derivative = compute(x, context, fused, y_local);  // Y[:, r]
   const bool under_way = gather_output_ && overlap;
   if (under_way)
     GatherColumns::start_forward(*group_, output_cut_, y);  // Y = all-gather
   else if (gather_output_)
     GatherColumns::forward(*group_, output_cut_, y);
-  return {std::move(x), std::move(derivative), std::move(y), context, under_way};
+  return {std::move(x), std::move(derivative), std::move(y), context, under_way, fused};
 }
 
 ColumnParallelLinear::Output ColumnParallelLinear::finish_forward(Forward begun) const {
   if (begun.under_way) group_->finish_first();
   if (options_.recompute) begun.z = Tensor();
-  return {std::move(begun.y), {std::move(begun.x), std::move(begun.z), begun.context}};
+  return {std::move(begun.y), {std::move(begun.x), std::move(begun.z), begun.context, begun.fused}};
 }
 
-// Y[:, r] = s(X W_r + b_r); returns the derivative, or nothing if it is 1.
-Tensor ColumnParallelLinear::compute(ConstMatrixView x, const ForwardContext& context,
+// Y[:, r] = s(X W_r + b_r); returns the derivative, or nothing if it is 1, or what the fused op
+// leaves in its place.
+Tensor ColumnParallelLinear::compute(ConstMatrixView x, const ForwardContext& context, bool fused,
                                      MatrixView y_local) const {
   const Range own = output_cut_.range(group_->rank());
   if (derivative_is_one()) {
@@ -81,6 +83,10 @@ Tensor ColumnParallelLinear::compute(ConstMatrixView x, const ForwardContext& co
     return {};
   }
   Tensor z(x.rows, weight_.value.cols(), memory());
+  if (fused) {
+    forward_activated(x, z, y_local);
+    return z;
+  }
   forward_product(x, z);                     // Z_r = X W_r
   activate(context, own.begin, z, y_local);  // s(Z_r + b_r)
   return z;
@@ -91,11 +97,12 @@ ColumnParallelLinear::Backward ColumnParallelLinear::begin_backward(Cache cache,
   const AccountScope charge = group_->charge(account_, Phase::backward);
   if (options_.recompute && !derivative_is_one()) {
     Tensor y_local(cache.x.rows(), weight_.value.cols(), memory());
-    cache.derivative = compute(cache.x, cache.context, y_local);
+    cache.fused = fuses(cache.context);
+    cache.derivative = compute(cache.x, cache.context, cache.fused, y_local);
   }
   Backward begun;
   // dZ_r = dY[:, r] * s', db_r += 1^T dZ_r
-  begun.dz = backward_activation(std::move(cache.derivative), std::move(dy),
+  begun.dz = backward_activation(std::move(cache.derivative), cache.fused, std::move(dy),
                                  output_cut_.range(group_->rank()).begin);
   begun.x = std::move(cache.x);  // for dW_r += X^T dZ_r
   if (input_gradient_ != InputGradient::none) {

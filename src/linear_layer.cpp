@@ -65,6 +65,22 @@ void LinearLayer::forward_product(ConstMatrixView x, MatrixView z) const {
   tell_product(x, z);
 }
 
+bool LinearLayer::fuses(const ForwardContext& context) const {
+  const bool drops = options_.dropout > 0 && context.training;
+  return fuses_activation() && options_.shards == 0 && !derivative_is_one() && !drops &&
+         group_->observer() == nullptr;
+}
+
+void LinearLayer::forward_activated(ConstMatrixView x, MatrixView z, MatrixView y) const {
+  const Span span = group_->span(Activity::product);
+  const ConstMatrixView w = weight_.value, bias = bias_.value;
+  in_tiles(z.cols, x.size() * z.cols, [&](Range tile) {
+    linear_activation_forward(options_.activation, x, w.columns(tile),
+                              has_bias() ? bias.columns(tile) : bias, z.columns(tile),
+                              y.columns(tile));
+  });
+}
+
 void LinearLayer::backward_input(ConstMatrixView dz, MatrixView dx) const {
   const Span span = group_->span(Activity::input_gradient);  // ranks may have met for its memory
   const ConstMatrixView w = weight_.value;
@@ -128,12 +144,14 @@ void LinearLayer::activate(const ForwardContext& context, Index first_col, Matri
   tell_activation(sum, y, z, first_col);
 }
 
-Tensor LinearLayer::backward_activation(Tensor derivative, Tensor dy, Index first_col) {
+Tensor LinearLayer::backward_activation(Tensor derivative, bool fused, Tensor dy, Index first_col) {
   const Span span = group_->span(Activity::activation);
   const bool is_one = derivative_is_one();
   const Tensor factors = copy_if_observed(derivative);
   if (is_one) {
     bias_backward(dy, bias_.grad);
+  } else if (fused) {
+    linear_activation_backward(options_.activation, bias_.value, dy, derivative, bias_.grad);
   } else {
     activation_backward(dy, derivative, bias_.grad);
   }

@@ -77,6 +77,19 @@ void check_bias_backward(ConstMatrixView dy, ConstMatrixView db) {
   check_bias(db, dy.cols, "db [1, m]");
 }
 
+void check_linear_activation_forward(ConstMatrixView x, ConstMatrixView w, ConstMatrixView bias,
+                                     ConstMatrixView z, ConstMatrixView y) {
+  check_linear_forward(x, w, z, {});
+  check_activation_forward(bias, z, y);
+}
+
+void check_linear_activation_backward(ConstMatrixView bias, ConstMatrixView dy, ConstMatrixView z,
+                                      ConstMatrixView db) {
+  check_shape(z, dy.rows, dy.cols, "z [n, m]");
+  check_bias(bias, dy.cols, "bias [1, m]");
+  check_bias(db, dy.cols, "db [1, m]");
+}
+
 void check_accumulate(ConstMatrixView x, ConstMatrixView sum) {
   check_shape(sum, x.rows, x.cols, "sum, as x");
 }

@@ -20,6 +20,11 @@ void check_activation_backward(ConstMatrixView dy, ConstMatrixView derivative, C
 void check_bias_forward(ConstMatrixView bias, ConstMatrixView y);
 void check_bias_backward(ConstMatrixView dy, ConstMatrixView db);
 
+void check_linear_activation_forward(ConstMatrixView x, ConstMatrixView w, ConstMatrixView bias,
+                                     ConstMatrixView z, ConstMatrixView y);
+void check_linear_activation_backward(ConstMatrixView bias, ConstMatrixView dy, ConstMatrixView z,
+                                      ConstMatrixView db);
+
 void check_accumulate(ConstMatrixView x, ConstMatrixView sum);
 
 void check_dropout_forward(const DropoutMask& mask, ConstMatrixView y, ConstMatrixView derivative);

@@ -114,7 +114,7 @@ RowParallelLinear::Backward RowParallelLinear::begin_backward(Cache cache, Tenso
   }
   Backward begun;
   // dZ = dY * s', db += 1^T dZ
-  begun.dz = backward_activation(std::move(cache.derivative), std::move(dy),
+  begun.dz = backward_activation(std::move(cache.derivative), false, std::move(dy),
                                  output_cut_.range(shard_output_ ? group_->rank() : 0).begin);
   if (shard_output_)
     begun.dz = ReduceScatterColumns::backward(*group_, output_cut_, begun.dz);  // all columns

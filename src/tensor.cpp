@@ -1,5 +1,6 @@
 #include "colonnade/tensor.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <utility>
 
@@ -60,6 +61,15 @@ Tensor Tensor::copy_of(ConstMatrixView view, std::pmr::memory_resource* memory) 
 void copy(ConstMatrixView from, MatrixView to) {
   check_shape(to, from.rows, from.cols, "copy, as what is copied");
   copy_bytes(from.data, to.data, bytes_of(from.size()));
+}
+
+void Tensor::set_zero() {
+  const bool computes = memory_ != system_memory() || device_memory() == system_memory();
+  if (!computes) {
+    std::fill_n(data(), size(), Scalar{0});
+  } else {
+    colonnade::set_zero(*this);
+  }
 }
 
 void set_zero(MatrixView matrix) {

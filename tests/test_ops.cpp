@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "bits.hpp"
 #include "colonnade/ops.hpp"
 #include "harness.hpp"
 #include "numbers.hpp"
@@ -14,6 +15,7 @@ using namespace colonnade;
 using harness::distance;
 using harness::dot;
 using harness::random_matrix;
+using harness::same_bits;
 
 namespace {
 
@@ -114,6 +116,55 @@ TEST_CASE("activations match their definitions, with a bias and without") {
       CHECK(distance(y, want) <= 16 * harness::epsilon);
     }
   }
+}
+
+TEST_CASE("product, bias and activation at once are the ops that they are made of, to the bit") {
+  for (const auto& size : {std::array<Index, 3>{1, 1, 1}, {7, 13, 5}, {131, 6, 9}, {0, 4, 3}}) {
+    const Index n = size[0], k = size[1], m = size[2];  // clang 14 cannot capture bindings
+    const Tensor x = random_matrix(n, k, "x"), w = random_matrix(k, m, "w");
+    const Tensor some_bias = random_matrix(1, m, "bias"), dy = random_matrix(n, m, "dy");
+    for (const Activation activation : activations) {
+      for (const bool with_bias : {false, true}) {
+        CAPTURE(to_string(activation));
+        CAPTURE(with_bias);
+        CAPTURE(n);
+        const ConstMatrixView bias = with_bias ? ConstMatrixView(some_bias) : ConstMatrixView{};
+        Tensor z(n, m), y(n, m), db = random_matrix(1, m, "db before");
+        linear_forward(x, w, z);
+        activation_forward(activation, bias, z, y);
+        Tensor fused_z(n, m), fused_y(n, m), fused_db = db.clone();
+        linear_activation_forward(activation, x, w, bias, fused_z, fused_y);
+        CHECK(same_bits(fused_y, y));
+
+        activation_backward(dy, z, with_bias ? MatrixView(db) : MatrixView{});
+        linear_activation_backward(activation, bias, dy, fused_z,
+                                   with_bias ? MatrixView(fused_db) : MatrixView{});
+        CHECK(same_bits(fused_z, z));
+        CHECK(same_bits(fused_db, db));
+      }
+    }
+  }
+}
+
+TEST_CASE("product, bias and activation at once refuse shapes that don't fit and name them") {
+  Tensor x(3, 4), w(4, 2), bias(1, 2), z(3, 2), y(3, 2), other(2, 2);
+  const auto forward = [&](ConstMatrixView used_w, ConstMatrixView used_bias, MatrixView used_z,
+                           MatrixView used_y) {
+    return harness::error_of(
+        [&] { linear_activation_forward(Activation::relu, x, used_w, used_bias, used_z, used_y); });
+  };
+  CHECK(forward(w, bias, z, y) == "");
+  CHECK(forward(other, bias, z, y).find("w [k, m]") != std::string::npos);
+  CHECK(forward(w, other, z, y).find("bias [1, m]") != std::string::npos);
+  CHECK(forward(w, bias, other, y).find("z [n, m]") != std::string::npos);
+  CHECK(forward(w, bias, z, other).find("y [n, m]") != std::string::npos);
+  const auto backward = [&](ConstMatrixView used_bias, MatrixView used_z, MatrixView db) {
+    return harness::error_of(
+        [&] { linear_activation_backward(Activation::relu, used_bias, y, used_z, db); });
+  };
+  CHECK(backward(other, z, bias).find("bias [1, m]") != std::string::npos);
+  CHECK(backward(bias, other, bias).find("z [n, m]") != std::string::npos);
+  CHECK(backward(bias, z, other).find("db [1, m]") != std::string::npos);
 }
 
 TEST_CASE("activations are stable far from zero") {
@@ -235,6 +286,25 @@ TEST_CASE("activation backward is the gradient of activation forward") {
     activation_forward(activation, bias, dz, y);
     activation_backward(dy, dz, db);
     CHECK_GRADIENT(dz, numerical_gradient(z, loss));
+    CHECK_GRADIENT(db, numerical_gradient(bias, loss));
+  }
+}
+
+TEST_CASE("the backward of product and activation at once is the gradient of their forward") {
+  for (const Activation activation : activations) {
+    CAPTURE(to_string(activation));
+    Tensor w = random_matrix(5, 7, "w"), bias = random_matrix(1, 7, "bias");
+    const Tensor x = random_matrix(3, 5, "x"), dy = random_matrix(3, 7, "dy");
+    const auto loss = [&] {
+      Tensor z(3, 7), y(3, 7);
+      linear_activation_forward(activation, x, w, bias, z, y);
+      return dot(y, dy);
+    };
+    Tensor dz(3, 7), y(3, 7), db = Tensor::zeros(1, 7), dw = Tensor::zeros(5, 7);
+    linear_activation_forward(activation, x, w, bias, dz, y);
+    linear_activation_backward(activation, bias, dy, dz, db);
+    linear_backward_weight(x, dz, dw);
+    CHECK_GRADIENT(dw, numerical_gradient(w, loss));
     CHECK_GRADIENT(db, numerical_gradient(bias, loss));
   }
 }

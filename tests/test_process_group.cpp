@@ -241,7 +241,7 @@ RANKS_TEST_CASE("pieces that don't fit are refused on every rank and not counted
 }
 
 // MPI's own default would end the job here, so this is red unless the error handler was set.
-RANKS_TEST_CASE("an error of MPI arrives as an exception", "mpi 1-2") {
+RANKS_TEST_CASE("an error of MPI arrives as an exception", "mpi 2") {
   char letter = 'a';
   CHECK(error_of([&] {
           world.all_reduce(std::span(&letter, 1));

@@ -43,7 +43,8 @@ class ColumnParallelLinear final : public LinearLayer {
   const Sharding& output_cut() const { return output_cut_; }
 
  private:
-  Tensor compute(ConstMatrixView x, const ForwardContext& context, MatrixView y_local) const;
+  Tensor compute(ConstMatrixView x, const ForwardContext& context, bool fused,
+                 MatrixView y_local) const;
   void sum_input_gradient(Backward& begun, bool overlap) const;
 
   bool gather_output_;

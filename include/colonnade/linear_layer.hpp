@@ -45,6 +45,7 @@ class LinearLayer {
     Tensor x;
     Tensor derivative;  // s'(z), with dropout's factors; empty if it is 1, or computed again
     ForwardContext context;
+    bool fused = false;  // `derivative` is what linear_activation_forward left in its place
   };
   struct Output {
     Tensor y;
@@ -58,6 +59,7 @@ class LinearLayer {
     Tensor y;
     ForwardContext context;
     bool under_way = false;
+    bool fused = false;  // z is what linear_activation_forward leaves
   };
   /// A backward whose collective may still be under way.
   struct Backward {
@@ -122,6 +124,10 @@ class LinearLayer {
 
   /// z = x W.
   void forward_product(ConstMatrixView x, MatrixView z) const;
+  /// Whether product and activation are one op, which nobody looks into.
+  bool fuses(const ForwardContext& context) const;
+  /// y = s(x W + b), z for its backward.
+  void forward_activated(ConstMatrixView x, MatrixView z, MatrixView y) const;
   /// dx = dz W^T.
   void backward_input(ConstMatrixView dz, MatrixView dx) const;
   /// Adds x^T dz to W's gradient.
@@ -137,8 +143,8 @@ class LinearLayer {
   /// columns, among all of the layer. Not for a derivative of 1.
   void activate(const ForwardContext& context, Index first_col, MatrixView z, MatrixView y) const;
   /// dz = dy times the derivative, into the memory of either; adds to the bias's gradient.
-  /// `first_col` is the first of dy's columns.
-  Tensor backward_activation(Tensor derivative, Tensor dy, Index first_col);
+  /// `first_col` is the first of dy's columns. `fused` is as in Cache.
+  Tensor backward_activation(Tensor derivative, bool fused, Tensor dy, Index first_col);
 
   ProcessGroup* group_;
   int account_;  // of the group's traffic: the layer's name

@@ -64,6 +64,22 @@ void activation_backward(ConstMatrixView dy, MatrixView derivative, MatrixView d
 void bias_forward(ConstMatrixView bias, MatrixView y);
 void bias_backward(ConstMatrixView dy, MatrixView db);
 
+// --- Linear, bias and activation at once: y = s(x w + b)
+// -------------------------------------------
+
+/// Whether the backend does this in less time than linear_forward and activation_forward take.
+bool fuses_activation();
+
+/// y [n, m] = s(x w + 1 b) for x [n, k], w [k, m] in one piece, b [1, m] or empty for none. On
+/// return z [n, m] holds what its own backward needs, which is the backend's affair.
+void linear_activation_forward(Activation activation, ConstMatrixView x, ConstMatrixView w,
+                               ConstMatrixView bias, MatrixView z, MatrixView y);
+
+/// dz = dy * s'(x w + 1 b): `z` [n, m] comes from linear_activation_forward with the same
+/// activation and bias, and becomes dz. db [1, m] += 1^T dz, unless db is empty.
+void linear_activation_backward(Activation activation, ConstMatrixView bias, ConstMatrixView dy,
+                                MatrixView z, MatrixView db);
+
 // --- Sums --------------------------------------------------------------------------------------
 
 /// sum += x, both of one shape.

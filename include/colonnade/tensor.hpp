@@ -86,7 +86,7 @@ class Tensor {
   operator MatrixView() { return view_; }
   operator ConstMatrixView() const { return view_; }
 
-  void set_zero() { colonnade::set_zero(*this); }
+  void set_zero();
 
  private:
   MatrixView view_;

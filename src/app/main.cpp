@@ -16,6 +16,7 @@
 #include "app/configuration.hpp"
 #include "app/options.hpp"
 #include "colonnade/backend.hpp"
+#include "colonnade/device_memory.hpp"
 #include "colonnade/mpi.hpp"
 #include "colonnade/spawn.hpp"
 #include "colonnade/watchdog.hpp"
@@ -38,8 +39,10 @@ using Arguments = std::vector<std::string>;
 Device device_for(ProcessGroup& world, const app::CommandLine& line) {
   DeviceOptions options = line.device;
   // They show numbers and time nothing: one GPU does for all their ranks.
-  if (line.command == app::Command::explain || line.command == app::Command::zoo)
+  if (line.command == app::Command::explain || line.command == app::Command::zoo) {
     options.share_gpus = true;
+    let_host_reach_device_memory();
+  }
   Device device = choose_device(world, options);
   if (line.device.share_gpus && device.gpu.empty()) {
     throw Error::agreed(Error("--share-gpus: there are none to share",

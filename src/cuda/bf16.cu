@@ -28,8 +28,8 @@ __global__ void round_packs(const Scalar* from, Index from_stride, Index rows, I
 
 }  // namespace
 
-void round_to_bf16(const Scalar* from, Index from_stride, Index rows, Index cols,
-                   __nv_bfloat16* to, Index to_stride) {
+void round_to_bf16(const Scalar* from, Index from_stride, Index rows, Index cols, __nv_bfloat16* to,
+                   Index to_stride) {
   gpu::launch("round to bf16", round_packs, gpu::grid_for(to_stride / bf16_pack * cols), from,
               from_stride, rows, cols, to, to_stride);
 }

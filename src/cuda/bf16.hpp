@@ -13,7 +13,7 @@ inline constexpr Index bf16_pack = 8;
 
 /// to = from, rounded to the nearest: matrices [rows, cols] whose columns begin a stride apart.
 /// to_stride is a multiple of bf16_pack.
-void round_to_bf16(const Scalar* from, Index from_stride, Index rows, Index cols,
-                   __nv_bfloat16* to, Index to_stride);
+void round_to_bf16(const Scalar* from, Index from_stride, Index rows, Index cols, __nv_bfloat16* to,
+                   Index to_stride);
 
 }  // namespace colonnade::inline COLONNADE_PRECISION

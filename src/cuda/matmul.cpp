@@ -9,6 +9,7 @@
 #include <string>
 
 #include "colonnade/backend.hpp"
+#include "cuda/bf16.hpp"
 #include "cuda/gpu.hpp"
 #include "cuda/scratch.hpp"
 
@@ -150,7 +151,11 @@ class Products {
     check(cublasLtCreate(library_.place()), "cublasLtCreate");
   }
 
-  void multiply(const Operand& a, const Operand& b, Math math, Store store, MatrixView out) {
+  void multiply(Operand a, Operand b, Math math, Store store, MatrixView out) {
+    if (math == Math::bf16) {
+      a = rounded(a, left_);
+      b = rounded(b, right_);
+    }
     const Kind kind = {kind_of(a), kind_of(b),
                        kind_of({out.data, scalar_type, out.rows, out.cols, out.rows, false}), store,
                        math};
@@ -165,7 +170,16 @@ class Products {
   }
 
  private:
-  gpu::Scratch workspace_;  // asks for the thread's GPU, which the library then takes as its own
+  static Operand rounded(const Operand& factor, gpu::Scratch& scratch) {
+    const Index stride = (factor.rows + bf16_pack - 1) / bf16_pack * bf16_pack;
+    __nv_bfloat16* const to = scratch.reserve<__nv_bfloat16>(stride * factor.cols);
+    round_to_bf16(static_cast<const Scalar*>(factor.data), factor.stride, factor.rows, factor.cols,
+                  to, stride);
+    return {to, CUDA_R_16BF, factor.rows, factor.cols, stride, factor.transposed};
+  }
+
+  gpu::Scratch left_, right_;  // factors in bf16
+  gpu::Scratch workspace_;     // asks for the thread's GPU, which the library then takes as its own
   Library library_;
   std::map<Kind, Plan> plans_;
 };

@@ -83,7 +83,7 @@ PairAndHead::Cache PairAndHead::forward() {
               .y = Tensor(rows, width),
               .y_derivative = Tensor(rows, width),
               .logits = Tensor(rows, own_classes().size()),
-              .exp_sums = {}};
+              .sums = {}};
   forward_product(x_, w1_.value, cache.hidden_derivative);  // H_r = s(X W1_r + b1_r)
   activation_forward(activation, b1_.value, cache.hidden_derivative, cache.hidden);
   forward_product(cache.hidden, w2_.value, cache.y_derivative);  // partial Z = H_r W2_r
@@ -114,21 +114,13 @@ Index PairAndHead::smoothed_classes() const {
 }
 
 double PairAndHead::cross_entropy(Cache& cache) {
-  std::vector<double> largest(rows), sums(3 * rows);
-  row_largest(cache.logits, largest);
-  group_->all_reduce(std::span(largest), Reduction::max);
-  cross_entropy_forward(cache.logits, t_, largest, sums);
-  group_->all_reduce(std::span(sums));
-
-  const auto n = static_cast<std::size_t>(rows);
-  double loss = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    loss += std::log(sums[i]) - (1 - smoothing) * sums[n + i] -
-            smoothing / static_cast<double>(smoothed_classes()) * sums[2 * n + i];
-  }
-  sums.resize(n);
-  cache.exp_sums = std::move(sums);
-  return loss / rows;
+  Numbers largest(rows), sums(3 * rows);
+  row_largest(cache.logits, largest.span());
+  group_->all_reduce(largest.span(), Reduction::max);
+  cross_entropy_forward(cache.logits, t_, largest.span(), sums.span());
+  group_->all_reduce(sums.span());
+  cache.sums = std::move(sums);
+  return cross_entropy_loss(cache.sums.span(), smoothing, smoothed_classes()) / rows;
 }
 
 double PairAndHead::loss() {
@@ -144,8 +136,8 @@ void PairAndHead::compute_gradients() {
   cross_entropy(cache);
 
   Tensor dl(rows, own_classes().size()), dy(rows, width), dh(rows, own_hidden().size());
-  cross_entropy_backward(cache.logits, t_, cache.exp_sums, smoothing, smoothed_classes(),
-                         1.0 / rows, dl);
+  cross_entropy_backward(cache.logits, t_, cache.sums.span().first(rows), smoothing,
+                         smoothed_classes(), 1.0 / rows, dl);
   bias_backward(dl, b3_.grad);            // db3_r += 1^T dl_r
   input_product(dl, w3_.value, dy);       // partial dY = dl_r W3_r^T
   sum_input_gradient(dy);                 // dY

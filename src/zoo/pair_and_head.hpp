@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "colonnade/numbers.hpp"
 #include "zoo/network.hpp"
 
 namespace colonnade::zoo {
@@ -28,7 +29,7 @@ class PairAndHead final : public Network {
     Tensor hidden, hidden_derivative;  // [B, own hidden]
     Tensor y, y_derivative;            // [B, width] of the pair's output
     Tensor logits;                     // [B, own classes]; exp(l - largest) after the loss
-    std::vector<double> exp_sums;      // of each row, over all classes
+    Numbers sums;                      // three a row, of which backward needs the first
   };
 
   Range own_hidden() const { return hidden_cut_.range(group_->rank()); }

@@ -11,6 +11,7 @@
 using colonnade::any_size;
 using colonnade::check_shape;
 using colonnade::ConstMatrixView;
+using colonnade::device_memory;
 using colonnade::Index;
 using colonnade::MatrixView;
 using colonnade::RecyclingMemory;

@@ -121,7 +121,8 @@ void squared_error_backward(ConstMatrixView y, ConstMatrixView t, double scale, 
 void row_largest(ConstMatrixView l, std::span<double> largest);
 /// On return l holds exp(d), and sums [3 n] the three sums of these m columns: first all rows'
 /// first sums, then the second, then the third. `shards` are ranges of columns: a shard's columns
-/// are added one after the other, the shards along the tree; without shards all m are one.
+/// are added in an order that their number decides, the shards along the tree; without shards all m
+/// are one.
 void cross_entropy_forward(MatrixView l, ConstMatrixView t, std::span<const double> largest,
                            std::span<double> sums, std::span<const Range> shards = {});
 /// The loss, summed over rows: sum_i log s_i - (1 - smoothing) sums_[n + i] - smoothing / classes

@@ -133,13 +133,15 @@ void in_processes(int ranks, Body body) {
     body(rank);
     std::exit(0);
   }
-  for (int left = ranks; left > 0; --left) {
+  while (!children.empty()) {
     int status = 0;
-    REQUIRE(wait(&status) > 0);
+    const pid_t ended = wait(&status);
+    REQUIRE(ended > 0);
     CHECK(status == 0);
+    std::erase(children, ended);
     if (status == 0) continue;
-    // The others may wait for the one that failed. Those that ended stay until they are waited for.
-    for (const pid_t child : children) kill(child, SIGKILL);
+    for (const pid_t child : children)
+      kill(child, SIGKILL);  // they may wait for the one that failed
   }
 }
 

@@ -106,7 +106,7 @@ TEST_CASE("a clone is equal and apart") {
 }
 
 TEST_CASE("zeros are zeros, in recycled memory too") {
-  RecyclingMemory memory(device_memory());
+  RecyclingMemory memory(colonnade::device_memory());
   {
     Tensor dirty(4, 4, &memory);
     for (Index k = 0; k < dirty.size(); ++k) dirty.data()[k] = 7;

@@ -69,6 +69,32 @@ processes() {
   count "$name" $?
 }
 
+# threads NAME SCALAR OPTION...: the same on threads of one process, of all numbers that tests declare.
+threads() {
+  local name=$1 scalar=$2
+  shift 2
+  started=${EPOCHREALTIME/./}
+  timeout -k 5 300 "$variant/$scalar/tests" --threads "$@" >"$output" 2>&1 </dev/null
+  count "$name" $?
+}
+
+# device_memory SCALAR RANK_COUNT...: transports alone, with device memory where the host doesn't
+# reach it, as in the program: on a GPU that ranks share, and on GPUs of their own. GPUs that are not
+# pretended are as many as they are.
+device_memory() {
+  local scalar=$1 gpus ranks
+  local -a transports=(--out-of-reach '--source-file=*test_process_group*,*tests/cuda/*')
+  shift
+  for gpus in 1 8; do
+    for ranks in "$@"; do
+      PRETENDED_GPUS=$gpus processes "$scalar, ranks $ranks, GPUs $gpus" "$ranks" "$scalar" "${transports[@]}"
+      PRETENDED_GPUS=$gpus processes "$scalar, ranks $ranks, GPUs $gpus, MPI" "$ranks" "$scalar" \
+        --over-mpi "${transports[@]}"
+    done
+    PRETENDED_GPUS=$gpus threads "$scalar, threads 1-8, GPUs $gpus" "$scalar" "${transports[@]}"
+  done
+}
+
 for scalar in ${TEST_SCALARS-float double}; do
   for ranks in "$@"; do
     processes "$scalar, ranks $ranks" "$ranks" "$scalar"
@@ -76,9 +102,8 @@ for scalar in ${TEST_SCALARS-float double}; do
   done
   # As if two of the ranks were on one node and the third on another.
   case " $* " in *" 3 "*) processes "$scalar, ranks 3 on two nodes" 3 "$scalar" --nodes=2+1 ;; esac
-  started=${EPOCHREALTIME/./}
-  timeout -k 5 300 "$variant/$scalar/tests" --threads >"$output" 2>&1 </dev/null
-  count "$scalar, threads 1-8" $?
+  threads "$scalar, threads 1-8" "$scalar"
+  case $(basename "$variant") in cuda-*) device_memory "$scalar" "$@" ;; esac
 done
 
 # shellcheck disable=SC2086  # patterns and lists are meant to expand

@@ -1,5 +1,4 @@
-// Sums on the GPU whose order depends on nothing but how many terms there are. They stay in device
-// memory; what returns one to the program reads it, and waits.
+// Sums on the GPU whose order depends on nothing but how many terms there are.
 #pragma once
 
 #include <algorithm>
@@ -92,19 +91,6 @@ void sum_terms(const char* name, const Terms& terms, const Tree& tree, double* t
     launch(name, sum_leaves<Terms>, grid(tree.leaves, pieces), terms, tree, pieces, sums);
   }
   launch(name, sum_tree<Terms>, {.blocks = 1, .threads = 1}, tree, pieces, sums, to);
-}
-
-/// Where an op leaves a sum that it returns, in device memory.
-inline double* place_for_sum() {
-  static thread_local Scratch scratch(sizeof(double));
-  return scratch.reserve<double>(1);
-}
-
-/// A number in device memory, once all ops before are done.
-inline double read(const double* number) {
-  double result = 0;
-  copy_bytes(number, &result, sizeof result);
-  return result;
 }
 
 }  // namespace colonnade::gpu

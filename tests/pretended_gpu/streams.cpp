@@ -181,11 +181,13 @@ cudaError_t cudaStreamCreateWithPriority(cudaStream_t* pStream, unsigned int fla
   return cudaStreamCreateWithFlags(pStream, flags);
 }
 
-// Its work need not be complete; it stays in the list until that is so.
+// Its work need not be complete; it stays in the list until that is so. At the end of a thread its
+// default stream may be gone already, and is not asked for.
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   if (const cudaError_t error = enter(); error != cudaSuccess) return error;
-  const std::shared_ptr<CUstream_st> found = find_stream(stream);
-  if (found == nullptr || found == default_stream()) return report(cudaErrorInvalidResourceHandle);
+  const bool is_default = stream == nullptr || stream == cudaStreamLegacy;
+  const std::shared_ptr<CUstream_st> found = is_default ? nullptr : find_stream(stream);
+  if (found == nullptr) return report(cudaErrorInvalidResourceHandle);
   if (found->capture != nullptr) found->capture->invalidate();
   found->capture = nullptr;
   const std::lock_guard lock(streams().mutex);

@@ -8,6 +8,12 @@
 
 namespace colonnade::inline COLONNADE_PRECISION {
 
+Loss::Output Loss::forward(Tensor y, ConstMatrixView t) const {
+  Numbers sum(1);
+  Cache cache = forward(std::move(y), t, sum.span());
+  return {sum.on_host().front(), std::move(cache)};
+}
+
 MeanSquare::MeanSquare(ProcessGroup& group, OutputColumns columns)
     : group_(&group), columns_(std::move(columns)) {
   if (columns_.y == Range{0, columns_.total}) return;
@@ -15,11 +21,11 @@ MeanSquare::MeanSquare(ProcessGroup& group, OutputColumns columns)
               {.hint = "build the model without shard_output"});
 }
 
-Loss::Output MeanSquare::forward(Tensor y, ConstMatrixView t) const {
+Loss::Cache MeanSquare::forward(Tensor y, ConstMatrixView t, std::span<double> sum) const {
   const Span span = group_->span(Activity::loss);
-  const double sum = squared_error_forward(y, t);
-  tell_squared_error(*group_, columns_, y, t, sum);
-  return {sum, {.y = std::move(y)}};
+  squared_error_forward(y, t, sum);
+  tell_squared_error(*group_, columns_, y, t, sum.front());
+  return {.y = std::move(y)};
 }
 
 Tensor MeanSquare::backward(Cache cache, ConstMatrixView t, Index rows) const {
@@ -34,8 +40,8 @@ Tensor MeanSquare::backward(Cache cache, ConstMatrixView t, Index rows) const {
   return dy;
 }
 
-double MeanSquare::mean(double sum, Index rows) const {
-  return sum / (static_cast<double>(rows) * static_cast<double>(columns_.total));
+double MeanSquare::divisor(Index rows) const {
+  return static_cast<double>(rows) * static_cast<double>(columns_.total);
 }
 
 CrossEntropy::CrossEntropy(ProcessGroup& group, OutputColumns columns, double label_smoothing,
@@ -51,7 +57,7 @@ CrossEntropy::CrossEntropy(ProcessGroup& group, OutputColumns columns, double la
               {.hint = "build the model with shard_output"});
 }
 
-Loss::Output CrossEntropy::forward(Tensor y, ConstMatrixView t) const {
+Loss::Cache CrossEntropy::forward(Tensor y, ConstMatrixView t, std::span<double> sum) const {
   const Span span = group_->span(Activity::loss);
   const AccountScope charge = group_->charge(account_, Phase::forward);
   Numbers largest(y.rows(), group_->memory()), sums(3 * y.rows(), group_->memory());
@@ -62,9 +68,9 @@ Loss::Output CrossEntropy::forward(Tensor y, ConstMatrixView t) const {
   cross_entropy_forward(y, t.columns(columns_.y), largest.span(), sums.span(), columns_.shards);
   tell_exp_sums(*group_, columns_, largest.span(), t, y, sums.span());
   group_->all_reduce(sums.span(), Reduction::sum, order_);
-  const double loss = cross_entropy_loss(sums.span(), label_smoothing_, columns_.total);
-  tell_cross_entropy(*group_, label_smoothing_ > 0, y.rows(), sums.span(), loss);
-  return {loss, {.y = std::move(y), .sums = std::move(sums)}};
+  cross_entropy_loss(sums.span(), label_smoothing_, columns_.total, sum);
+  tell_cross_entropy(*group_, label_smoothing_ > 0, y.rows(), sums.span(), sum.front());
+  return {.y = std::move(y), .sums = std::move(sums)};
 }
 
 Tensor CrossEntropy::backward(Cache cache, ConstMatrixView t, Index rows) const {
@@ -78,8 +84,8 @@ Tensor CrossEntropy::backward(Cache cache, ConstMatrixView t, Index rows) const 
   return dy;
 }
 
-double CrossEntropy::mean(double sum, Index rows) const {
-  return sum / static_cast<double>(rows);
+double CrossEntropy::divisor(Index rows) const {
+  return static_cast<double>(rows);
 }
 
 std::unique_ptr<Loss> make_loss(const LossOptions& options, const Mlp& model) {

@@ -19,7 +19,8 @@ MatrixView elements(Tensor& tensor, Range run) {
 
 /// Of the own elements. All of the gradient becomes zero, if it is to: those of other ranks' runs,
 /// which hold this rank's part of a sum, by themselves.
-void update(const AdamWCoefficients& c, AdamW::Moments& moments, UsedGradients gradients) {
+void update(std::span<const AdamWCoefficients> c, AdamW::Moments& moments,
+            UsedGradients gradients) {
   Tensor& grad = moments.parameter->grad;
   const Range own = moments.own;
   const MatrixView own_grad = elements(grad, own), value = elements(moments.parameter->value, own);
@@ -75,7 +76,7 @@ std::vector<Range> element_runs(const Parameter& parameter, int ranks) {
 
 AdamW::AdamW(std::span<Parameter* const> parameters, const AdamWOptions& options,
              ProcessGroup* moments_over)
-    : options_(options), moments_over_(moments_over) {
+    : options_(options), moments_over_(moments_over), coefficients_(2) {
   const int ranks = moments_over == nullptr ? 1 : moments_over->size();
   const int rank = moments_over == nullptr ? 0 : moments_over->rank();
   if (moments_over != nullptr) account_ = moments_over->account("update");
@@ -87,22 +88,40 @@ AdamW::AdamW(std::span<Parameter* const> parameters, const AdamWOptions& options
   }
 }
 
+AdamWCoefficients AdamW::coefficients(double factor, double gradient_scale) const {
+  const double update = static_cast<double>(updates_ + 1);
+  return {.learning_rate = options_.learning_rate * factor,
+          .beta1 = options_.beta1,
+          .beta2 = options_.beta2,
+          .eps = options_.eps,
+          .weight_decay = options_.weight_decay,
+          .correction1 = 1 - std::pow(options_.beta1, update),
+          .correction2 = 1 - std::pow(options_.beta2, update),
+          .gradient_scale = gradient_scale};
+}
+
+void AdamW::set_coefficients(const AdamWCoefficients& of_weights) {
+  std::array<AdamWCoefficients, 2> both = {of_weights, of_weights};
+  if (!options_.decay_bias) both[1].weight_decay = 0;
+  coefficients_.set(both);
+}
+
 void AdamW::step(double factor, double gradient_scale, UsedGradients gradients,
                  Observer* observer) {
+  set_coefficients(coefficients(factor, gradient_scale));
+  finish_step(gradients, observer);
+}
+
+std::span<AdamWCoefficients> AdamW::begin_step(double factor) {
+  set_coefficients(coefficients(factor, 1));
+  return coefficients_.span();
+}
+
+void AdamW::finish_step(UsedGradients gradients, Observer* observer) {
   ++updates_;
-  AdamWCoefficients c = {
-      .learning_rate = options_.learning_rate * factor,
-      .beta1 = options_.beta1,
-      .beta2 = options_.beta2,
-      .eps = options_.eps,
-      .weight_decay = 0,
-      .correction1 = 1 - std::pow(options_.beta1, static_cast<double>(updates_)),
-      .correction2 = 1 - std::pow(options_.beta2, static_cast<double>(updates_)),
-      .gradient_scale = gradient_scale,
-  };
   for (Moments& moments : moments_) {
     Parameter& parameter = *moments.parameter;
-    c.weight_decay = !parameter.is_bias || options_.decay_bias ? options_.weight_decay : 0;
+    const auto c = coefficients_.span().subspan(parameter.is_bias ? 1 : 0, 1);
     if (observer != nullptr) tell_gradient(*observer, moments);
     update(c, moments, gradients);
     if (observer != nullptr) tell_update(*observer, moments);

@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "colonnade/numbers.hpp"
+#include "colonnade/device_array.hpp"
 #include "colonnade/ops.hpp"
 #include "colonnade/training_step.hpp"
 

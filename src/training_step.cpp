@@ -1,7 +1,6 @@
 #include "colonnade/training_step.hpp"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -18,6 +17,10 @@ namespace colonnade::inline COLONNADE_PRECISION {
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double largest_square = std::numeric_limits<Scalar>::max();
+
+// Where things stand in numbers_.
+constexpr std::size_t totals_at = 0, updates_at = 2, squares_at = 3;
 
 /// How many partial sums end with item `index` of the tree of a power of two.
 int joins_after(Index index) {
@@ -34,8 +37,9 @@ TrainingStep::TrainingStep(Mlp& model, const Loss& loss, AdamW& optimizer,
       data_parallel_(data_parallel),
       options_(options),
       norm_account_(judges_gradients() ? model.group().account("norm") : 0),
-      loss_sums_(model.host_memory()) {
-  if (judges_gradients()) squares_.resize(model.parameters().size() + 2);
+      numbers_(squares_at + (judges_gradients() ? std::ssize(model.parameters()) + 2 : 0),
+               model.memory()),
+      numbers_here_(numbers_.span().size(), model.host_memory()) {
   if (data_parallel == nullptr) return;
   if (exact() != (data_parallel->kind() == GradientSum::exact)) {
     throw Error("a model in exact mode and GradientSum::exact go together only");
@@ -56,7 +60,19 @@ void TrainingStep::begin(Index rows, Index micro_batches, std::int64_t steps_don
   micro_batches_ = micro_batches;
   added_ = 0;
   steps_done_ = static_cast<std::uint64_t>(steps_done);
-  loss_sums_.clear();
+  if (std::ssize(loss_sums_.span()) < micro_batches) {
+    loss_sums_ = Numbers(micro_batches, model_->memory());
+  }
+}
+
+std::span<double> TrainingStep::totals() {
+  return numbers_.span().subspan(totals_at, 2);
+}
+std::span<double> TrainingStep::updates() {
+  return numbers_.span().subspan(updates_at, 1);
+}
+std::span<double> TrainingStep::squares() {
+  return numbers_.span().subspan(squares_at);
 }
 
 void TrainingStep::zero_gradients() {
@@ -77,16 +93,16 @@ void TrainingStep::add(Tensor x, Tensor t, Index first_row) {
   const auto ready = [&](LinearLayer& layer) {
     if (is_last && data_parallel_ != nullptr) data_parallel_->start(layer);
   };
+  const std::span<double> loss_sum = loss_sums_.span().subspan(static_cast<std::size_t>(added_), 1);
   if (x.rows() > 0) {
     const ForwardContext context{.training = true, .step = steps_done_, .first_row = first_row};
     auto [y, cache] = model_->forward(std::move(x), context);
-    auto [sum, loss_cache] = loss_->forward(std::move(y), t);
-    loss_sums_.push_back(sum);
+    Loss::Cache loss_cache = loss_->forward(std::move(y), t, loss_sum);
     Tensor dy = loss_->backward(std::move(loss_cache), t, rows_);
     t = Tensor();
     model_->backward(std::move(cache), std::move(dy), ready);
   } else {
-    loss_sums_.push_back(0);
+    zero_bytes(loss_sum.data(), loss_sum.size_bytes());
     for (std::size_t i = model_->layers().size(); i-- > 0;) ready(*model_->layers()[i]);
   }
   join_gradients_along_tree();
@@ -128,47 +144,51 @@ void TrainingStep::check_count(bool fits) const {
               {.wanted = std::to_string(micro_batches_), .found = std::to_string(added_)});
 }
 
-void TrainingStep::sum_over_copies(std::span<double> numbers) {
+// The loss's sum over micro-batches and copies, beside the gradients' sums; and the votes, if
+// `count` is 2.
+void TrainingStep::sum_over_copies(Index count) {
   check_count(added_ == micro_batches_);
+  add_along_tree(loss_sums_.span().first(static_cast<std::size_t>(micro_batches_)), totals());
   if (data_parallel_ == nullptr) return;
   data_parallel_->finish();
-  tell_loss_part(model_->group(), numbers[0]);
+  tell_loss_part(model_->group(), totals()[0]);
   ProcessGroup& group = data_parallel_->group();
   const AccountScope charge = group.charge(group.account("loss"));
-  group.all_reduce(numbers, Reduction::sum, exact() ? SumOrder::tree : SumOrder::any);
+  group.all_reduce(totals().first(static_cast<std::size_t>(count)), Reduction::sum,
+                   exact() ? SumOrder::tree : SumOrder::any);
 }
 
 double TrainingStep::sum() {
-  double sum = tree_sum(loss_sums_);
-  sum_over_copies({&sum, 1});
+  sum_over_copies(1);
+  double sum = 0;
+  copy_bytes(totals().data(), &sum, sizeof sum);
   return loss_->mean(sum, rows_);
 }
 
 StepResult TrainingStep::finish(double factor, bool stop) {
-  std::array<double, 2> sums = {tree_sum(loss_sums_), stop ? 1.0 : 0.0};
-  sum_over_copies(std::span(sums).first(judges_gradients() ? 2 : 1));
-  StepResult result;
-  result.loss = loss_->mean(sums[0], rows_);
-  tell_loss(model_->group(), sums[0], result.loss);
-  bool loss_is_finite = std::isfinite(result.loss);
-  if (judges_gradients()) share(result, sums[1], loss_is_finite);
-  if (!loss_is_finite) return refuse(std::move(result), "loss", "is not finite");
-  double scale = 1;
-  if (judges_gradients()) {
-    // As PyTorch's clip_grad_norm_ has it.
-    const double norm = *result.gradient_norm;
-    if (options_.clip > 0) scale = std::min(1.0, options_.clip / (norm + 1e-6));
-    // AdamW squares what it gets.
-    constexpr double largest_square = std::numeric_limits<Scalar>::max();
-    if (!(scale * scale * norm * norm <= largest_square)) {
-      const bool finite = std::isfinite(norm);
-      return refuse(std::move(result), spoiled_gradient(finite ? largest_square : infinity),
-                    finite ? "is too large to square" : "is not finite");
-    }
-  }
+  compute(factor, stop);
+  return result();
+}
+
+StepBounds TrainingStep::bounds() const {
+  // AdamW squares what it gets.
+  return {.loss_divisor = loss_->divisor(rows_),
+          .clip = options_.clip,
+          .largest_square = judges_gradients() ? largest_square : 0};
+}
+
+// Nobody waits for a number here, so that a device can be given the whole step at once: whether
+// there is an update is decided where the numbers are.
+void TrainingStep::compute(double factor, bool stop) {
+  const double vote = stop ? 1 : 0;
+  copy_bytes(&vote, &totals()[1], sizeof vote);
+  const std::span<AdamWCoefficients> coefficients = optimizer_->begin_step(factor);
+  sum_over_copies(judges_gradients() ? 2 : 1);
+  if (judges_gradients()) share_squares();
+  judge_step(bounds(), totals(), squares(), coefficients, updates());
+  if (host_reaches_device_memory() && updates()[0] == 0) return;
   const Span span = model_->group().span(Activity::update);
-  optimizer_->step(factor, scale, options_.gradients, model_->group().observer());
-  return result;
+  optimizer_->finish_step(options_.gradients, model_->group().observer());
 }
 
 // The votes and the losses have come from the copies; this sum is over the ranks that share one, so
@@ -176,24 +196,44 @@ StepResult TrainingStep::finish(double factor, bool stop) {
 // wrong in the memory of one rank of a copy must not part that copy. It runs along the tree,
 // because each copy has a group of its own for it, and the norm scales the update of all copies
 // alike.
-void TrainingStep::share(StepResult& result, double votes, bool& loss_is_finite) {
-  const std::size_t tensors = squares_.size() - 2;
+void TrainingStep::share_squares() {
   sum_squares();
-  squares_[tensors] = votes;
-  squares_[tensors + 1] = loss_is_finite ? 0 : 1;
+  judge_loss(bounds(), totals(), squares().last(2));
   ProcessGroup& group = model_->group();
   const AccountScope charge = group.charge(norm_account_);
-  group.all_reduce(std::span(squares_), Reduction::sum, SumOrder::tree);
-  result.stop = squares_[tensors] > 0;
-  loss_is_finite = squares_[tensors + 1] == 0;
-  double sum = 0;
-  for (std::size_t i = 0; i < tensors; ++i) sum += squares_[i];
-  result.gradient_norm = std::sqrt(sum);
-  tell_norm(group, squares_, *result.gradient_norm);
+  group.all_reduce(squares(), Reduction::sum, SumOrder::tree);
+}
+
+StepResult TrainingStep::result() {
+  numbers_.copy_to_host(numbers_here_);
+  const std::span<const double> here = numbers_here_, squares = here.subspan(squares_at);
+  StepResult result;
+  result.loss = loss_->mean(here[totals_at], rows_);
+  tell_loss(model_->group(), here[totals_at], result.loss);
+  bool loss_is_finite = std::isfinite(result.loss);
+  if (judges_gradients()) {
+    const std::size_t tensors = squares.size() - 2;
+    double sum = 0;
+    for (std::size_t i = 0; i < tensors; ++i) sum += squares[i];
+    result.gradient_norm = std::sqrt(sum);
+    result.stop = squares[tensors] > 0;
+    loss_is_finite = squares[tensors + 1] == 0;
+    tell_norm(model_->group(), squares, *result.gradient_norm);
+  }
+  if (here[updates_at] != 0) return result;
+  if (!loss_is_finite) return refuse(std::move(result), "loss", "is not finite");
+  const bool finite = std::isfinite(*result.gradient_norm);
+  return refuse(std::move(result), spoiled_gradient(squares, finite ? largest_square : infinity),
+                finite ? "is too large to square" : "is not finite");
 }
 
 StepResult TrainingStep::refuse(StepResult result, const std::string& quantity,
-                                const std::string& verdict) const {
+                                const std::string& verdict) {
+  // Where it was decided out of reach, the update was asked for and did nothing.
+  if (!host_reaches_device_memory()) {
+    optimizer_->set_updates(optimizer_->updates() - 1);
+    for (Parameter* parameter : model_->parameters()) parameter->grad_is_zero = false;
+  }
   const std::string why = "the " + quantity + " " + verdict;
   if (options_.on_nonfinite == OnNonfinite::stop) throw NonFinite(quantity, why);
   result.skipped = why;
@@ -208,23 +248,27 @@ void TrainingStep::sum_squares() {
   const bool in_runs = data_parallel_ != nullptr && data_parallel_->kind() == GradientSum::own_run;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const Parameter& parameter = *parameters[i];
-    const bool counts = !parameter.replicated || model_->group().rank() == 0;
-    squares_[i] = !counts   ? 0
-                  : in_runs ? sum_of_squares(data_parallel_->own_sum(parameter))
-                            : sum_of_squares(parameter.grad, parameter.weight_shards());
+    const std::span<double> square = squares().subspan(i, 1);
+    if (parameter.replicated && model_->group().rank() > 0) {
+      zero_bytes(square.data(), square.size_bytes());
+    } else if (in_runs) {
+      sum_of_squares(data_parallel_->own_sum(parameter), {}, square);
+    } else {
+      sum_of_squares(parameter.grad, parameter.weight_shards(), square);
+    }
   }
-  tell_squares(model_->group(), squares_, in_runs);
+  tell_squares(model_->group(), squares(), in_runs);
   if (!in_runs) return;
   ProcessGroup& dp = data_parallel_->group();
   const AccountScope charge = dp.charge(dp.account("norm"));
-  dp.all_reduce(std::span(squares_).first(parameters.size()));
+  dp.all_reduce(squares().first(parameters.size()));
 }
 
 // Backward goes from the last layer to the first, and what it carries downwards spoils the layers
 // below: the last layer that is spoiled was the first. Of its two tensors the weight speaks.
-std::string TrainingStep::spoiled_gradient(double bound) const {
+std::string TrainingStep::spoiled_gradient(std::span<const double> squares, double bound) const {
   const auto parameters = model_->parameters();
-  const auto spoiled = [&](std::size_t i) { return !(squares_[i] < bound); };
+  const auto spoiled = [&](std::size_t i) { return !(squares[i] < bound); };
   for (std::size_t i = parameters.size(); i-- > 0;) {
     if (!spoiled(i)) continue;
     const bool weight_too = parameters[i]->is_bias && i > 0 && spoiled(i - 1);

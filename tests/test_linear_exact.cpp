@@ -211,6 +211,24 @@ TEST_CASE("a second batch's weight gradient is added when it is complete") {
   });
 }
 
+TEST_CASE("a product over more shards than a small tree has is the tree of the shards' products") {
+  for (const Index shards : {16, 17, 32}) {
+    CAPTURE(shards);
+    const Index length = 2 * shards + 3;
+    const Tensor x = random_matrix(5, length, "x"), w = random_matrix(length, 9, "w");
+    const std::vector<Range> ranges = run_of_shards(length, shards, 0, shards);
+    Tensor z(5, 9);
+    linear_forward(x, w, z, {Axis::inputs, ranges});
+    std::vector<Tensor> parts;
+    for (const Range range : ranges) {
+      parts.emplace_back(5, 9);
+      const Range all[] = {{0, range.size()}};
+      linear_forward(x.columns(range), rows_of(w, range), parts.back(), {Axis::inputs, all});
+    }
+    CHECK(same_bits(z, sum_of(std::move(parts))));
+  }
+}
+
 TEST_CASE("products of shards leave the number of threads as it was") {
   const Operands in({64, 64, 64});
   const Threads three(3);

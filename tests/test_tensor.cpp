@@ -11,6 +11,7 @@
 using colonnade::any_size;
 using colonnade::check_shape;
 using colonnade::ConstMatrixView;
+using colonnade::device_memory;
 using colonnade::Index;
 using colonnade::MatrixView;
 using colonnade::RecyclingMemory;
@@ -105,7 +106,7 @@ TEST_CASE("a clone is equal and apart") {
 }
 
 TEST_CASE("zeros are zeros, in recycled memory too") {
-  RecyclingMemory memory(device_memory());
+  RecyclingMemory memory(colonnade::device_memory());
   {
     Tensor dirty(4, 4, &memory);
     for (Index k = 0; k < dirty.size(); ++k) dirty.data()[k] = 7;

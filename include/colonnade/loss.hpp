@@ -3,10 +3,11 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string_view>
 
+#include "colonnade/device_array.hpp"
 #include "colonnade/mlp.hpp"
-#include "colonnade/numbers.hpp"
 #include "colonnade/process_group.hpp"
 #include "colonnade/tensor.hpp"
 
@@ -37,13 +38,17 @@ class Loss {
 
   virtual ~Loss() = default;
 
-  /// y [n, columns.y], t [n, columns.total]. Collective.
-  virtual Output forward(Tensor y, ConstMatrixView t) const = 0;
+  /// y [n, columns.y], t [n, columns.total]. Leaves the loss, summed over the rows at hand, in the
+  /// first of `sum`, in device memory. Collective.
+  virtual Cache forward(Tensor y, ConstMatrixView t, std::span<double> sum) const = 0;
+  /// The same, and waits for the sum.
+  Output forward(Tensor y, ConstMatrixView t) const;
   /// dy [n, columns.dy], complete, of the mean over `rows` rows: those of the whole batch, of which
   /// the n at hand may be a part. All ranks call it alike, for dy may be in visible memory.
   virtual Tensor backward(Cache cache, ConstMatrixView t, Index rows) const = 0;
-  /// The loss of `rows` rows whose sums add up to `sum`.
-  virtual double mean(double sum, Index rows) const = 0;
+  /// The loss of `rows` rows is the sum of their sums over this.
+  virtual double divisor(Index rows) const = 0;
+  double mean(double sum, Index rows) const { return sum / divisor(rows); }
 };
 
 /// L = (1 / (n m)) sum (Y - T)^2,  dL/dY = 2 (Y - T) / (n m),  with the global m. Y is the same on
@@ -51,9 +56,10 @@ class Loss {
 class MeanSquare final : public Loss {
  public:
   MeanSquare(ProcessGroup& group, OutputColumns columns);
-  Output forward(Tensor y, ConstMatrixView t) const override;
+  using Loss::forward;
+  Cache forward(Tensor y, ConstMatrixView t, std::span<double> sum) const override;
   Tensor backward(Cache cache, ConstMatrixView t, Index rows) const override;
-  double mean(double sum, Index rows) const override;
+  double divisor(Index rows) const override;
 
  private:
   ProcessGroup* group_;
@@ -71,9 +77,10 @@ class CrossEntropy final : public Loss {
  public:
   /// `columns` must be those of a model with a sharded output.
   CrossEntropy(ProcessGroup& group, OutputColumns columns, double label_smoothing, bool exact);
-  Output forward(Tensor y, ConstMatrixView t) const override;
+  using Loss::forward;
+  Cache forward(Tensor y, ConstMatrixView t, std::span<double> sum) const override;
   Tensor backward(Cache cache, ConstMatrixView t, Index rows) const override;
-  double mean(double sum, Index rows) const override;
+  double divisor(Index rows) const override;
 
  private:
   ProcessGroup* group_;

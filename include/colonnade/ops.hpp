@@ -2,8 +2,8 @@
 // a directory of src that defines exactly these symbols, and tests/test_ops.cpp is what it must
 // pass.
 //
-// All matrices and spans of numbers lie in device memory (device_memory.hpp). What is returned is
-// the program's, which waits for it.
+// All matrices and spans lie in device memory (device_memory.hpp). A sum is left in the first
+// number of a span, so that what follows it need not wait; the same op that returns it waits.
 //
 // Matrices are column-major and have no gaps; [n, k] is n rows (samples) of k features. Every op
 // checks its shapes and throws Error. Parameter gradients are added to (+=), all else is
@@ -105,6 +105,7 @@ void dropout_forward(const DropoutMask& mask, MatrixView y, MatrixView derivativ
 // --- Loss: mean square -------------------------------------------------------------------------
 
 /// Sum over all elements of (y - t)^2, y and t [n, m], summed in double.
+void squared_error_forward(ConstMatrixView y, ConstMatrixView t, std::span<double> sum);
 double squared_error_forward(ConstMatrixView y, ConstMatrixView t);
 
 /// dy = scale * 2 (y - t), all [n, m].
@@ -120,17 +121,49 @@ void squared_error_backward(ConstMatrixView y, ConstMatrixView t, double scale, 
 void row_largest(ConstMatrixView l, std::span<double> largest);
 /// On return l holds exp(d), and sums [3 n] the three sums of these m columns: first all rows'
 /// first sums, then the second, then the third. `shards` are ranges of columns: a shard's columns
-/// are added one after the other, the shards along the tree; without shards all m are one.
+/// are added in an order that their number decides, the shards along the tree; without shards all m
+/// are one.
 void cross_entropy_forward(MatrixView l, ConstMatrixView t, std::span<const double> largest,
                            std::span<double> sums, std::span<const Range> shards = {});
 /// The loss, summed over rows: sum_i log s_i - (1 - smoothing) sums_[n + i] - smoothing / classes
 /// sums_[2 n + i], of sums [3 n] over all classes. It is -sum q (l - L - log s), for the q of a row
 /// sum to 1.
+void cross_entropy_loss(std::span<const double> sums, double smoothing, Index classes,
+                        std::span<double> loss);
 double cross_entropy_loss(std::span<const double> sums, double smoothing, Index classes);
 /// dl = scale (e / s_i - (1 - smoothing) t - smoothing / classes): e [n, m] = exp(d) and
 /// exp_sums [n] = s from forward, s summed over all classes.
 void cross_entropy_backward(ConstMatrixView e, ConstMatrixView t, std::span<const double> exp_sums,
                             double smoothing, Index classes, double scale, MatrixView dl);
+
+// --- The verdict on a step ---------------------------------------------------------------------
+
+/// What a step's loss and gradients are judged by.
+struct StepBounds {
+  double loss_divisor = 1;    // the loss is its sum over this
+  double clip = 0;            // largest norm of all gradients; 0: unbounded
+  double largest_square = 0;  // of a gradient, that an update may square; 0: gradients unjudged
+};
+
+/// The sum of numbers along the tree of tree_sum.hpp; 0 of none.
+void add_along_tree(std::span<const double> numbers, std::span<double> sum);
+
+/// `tail` [2] = the votes for the end of the run, and 1 if the loss is not finite, else 0.
+/// `totals` [2]: the loss's sum over all rows, the votes.
+void judge_loss(const StepBounds& bounds, std::span<const double> totals, std::span<double> tail);
+
+struct AdamWCoefficients;
+
+/// Whether there is an update, 1 or 0, as `updates` of all coefficients and in `updates` [1]; and
+/// of how much of the gradients, as their `gradient_scale`. `totals` [2] as above. `squares` are
+/// those of all gradients, and after them what judge_loss said, summed over all ranks; where
+/// gradients are not judged they are not looked at. With N the square root of the sum of squares,
+/// gradients are scaled by min(1, clip / (N + 1e-6)), as PyTorch's clip_grad_norm_ has it. There is
+/// no update where a loss is not finite on any rank, nor if the square of the scaled N is above
+/// largest_square or not a number.
+void judge_step(const StepBounds& bounds, std::span<const double> totals,
+                std::span<const double> squares, std::span<AdamWCoefficients> coefficients,
+                std::span<double> updates);
 
 // --- Optimizer ---------------------------------------------------------------------------------
 
@@ -144,20 +177,28 @@ struct AdamWCoefficients {
   double correction1;         // 1 - beta1^t
   double correction2;         // 1 - beta2^t
   double gradient_scale = 1;  // of g, before all else: clipping
+  double updates = 1;         // 0: nothing changes
 };
 
 /// Sum of the squares of all elements, in double. By shards of a weight, if there are any: each
 /// shard for itself, then along the tree.
+void sum_of_squares(ConstMatrixView matrix, const WeightShards& shards, std::span<double> sum);
 double sum_of_squares(ConstMatrixView matrix, const WeightShards& shards = {});
 
 /// Loshchilov and Hutter, "Decoupled weight decay regularization", in one pass over memory:
 ///   g = gradient_scale gradient
 ///   m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
 ///   w = w (1 - lr decay) - lr (m / correction1) / (sqrt(v / correction2) + eps)
-void adamw_update(const AdamWCoefficients& c, ConstMatrixView gradient, MatrixView value,
+void adamw_update(std::span<const AdamWCoefficients> c, ConstMatrixView gradient, MatrixView value,
                   MatrixView first_moment, MatrixView second_moment);
 /// The same, and the gradient becomes zero on the way. It is in the cache there: zeroing it later
 /// is a pass over memory of its own, for nothing.
+void adamw_update_and_zero(std::span<const AdamWCoefficients> c, MatrixView gradient,
+                           MatrixView value, MatrixView first_moment, MatrixView second_moment);
+
+/// Both with coefficients that the program has.
+void adamw_update(const AdamWCoefficients& c, ConstMatrixView gradient, MatrixView value,
+                  MatrixView first_moment, MatrixView second_moment);
 void adamw_update_and_zero(const AdamWCoefficients& c, MatrixView gradient, MatrixView value,
                            MatrixView first_moment, MatrixView second_moment);
 

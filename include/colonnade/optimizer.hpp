@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "colonnade/device_array.hpp"
 #include "colonnade/parameter.hpp"
 #include "colonnade/process_group.hpp"
 
@@ -42,6 +43,15 @@ class AdamW {
   void step(double factor = 1, double gradient_scale = 1,
             UsedGradients gradients = UsedGradients::keep, Observer* observer = nullptr);
 
+  // The same in two parts, for whom decides in device memory between them on `updates` and
+  // `gradient_scale` of the coefficients.
+
+  /// Sets the coefficients of the next update at `factor` times the learning rate: of weights, then
+  /// of biases. In device memory.
+  std::span<AdamWCoefficients> begin_step(double factor);
+  /// Updates by them. Counts an update in any case: who finds that there was none sets it back.
+  void finish_step(UsedGradients gradients, Observer* observer);
+
   const AdamWOptions& options() const { return options_; }
   const ProcessGroup* moments_over() const { return moments_over_; }
 
@@ -62,11 +72,15 @@ class AdamW {
   void set_updates(std::int64_t updates) { updates_ = updates; }
 
  private:
+  AdamWCoefficients coefficients(double factor, double gradient_scale) const;
+  void set_coefficients(const AdamWCoefficients& of_weights);
+
   AdamWOptions options_;
   ProcessGroup* moments_over_;
   int account_ = 0;
   std::vector<Moments> moments_;
   std::int64_t updates_ = 0;
+  DeviceArray<AdamWCoefficients> coefficients_;  // of weights, of biases
 };
 
 /// The runs of a parameter's elements, counted in memory order, that the ranks of a group update.

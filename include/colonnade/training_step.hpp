@@ -100,14 +100,20 @@ class TrainingStep {
   void check_count(bool fits) const;
   void zero_gradients();
   void join_gradients_along_tree();
-  void sum_over_copies(std::span<double> numbers);
+  void sum_over_copies(Index count);
   void sum_squares();
-  /// Sets norm and stop, and lets all ranks know whether the loss is finite on each of them.
-  void share(StepResult& result, double votes, bool& loss_is_finite);
-  StepResult refuse(StepResult result, const std::string& quantity,
-                    const std::string& verdict) const;
+  std::span<double> totals();
+  std::span<double> updates();
+  std::span<double> squares();
+  StepBounds bounds() const;
+  /// All of finish() that is computed, in device memory.
+  void compute(double factor, bool stop);
+  void share_squares();
+  /// What was computed, once it is.
+  StepResult result();
+  StepResult refuse(StepResult result, const std::string& quantity, const std::string& verdict);
   /// That whose square is not below the bound.
-  std::string spoiled_gradient(double bound) const;
+  std::string spoiled_gradient(std::span<const double> squares, double bound) const;
   bool exact() const { return model_->options().shards > 0; }
   bool judges_gradients() const { return options_.judge_gradients || options_.clip > 0; }
 
@@ -121,10 +127,14 @@ class TrainingStep {
   Index micro_batches_ = 0;
   Index added_ = 0;
   std::uint64_t steps_done_ = 0;
-  std::pmr::vector<double> loss_sums_;              // of the micro-batches
+  Numbers loss_sums_;                               // of the micro-batches
   std::vector<std::vector<Tensor>> gradient_sums_;  // of parts of the tree, waiting for their join
   Index gradient_sums_height_ = 0;
-  std::vector<double> squares_;  // of each parameter's gradient; then votes, and losses not finite
+  // What a step is judged by, and how: the loss's sum over all rows, the votes for the end of the
+  // run; whether there is an update; the square of each parameter's gradient, and the votes and
+  // losses that are not finite, as the ranks of a copy add these up.
+  Numbers numbers_;
+  std::pmr::vector<double> numbers_here_;  // the same, for the program
 };
 
 /// The simplest step: mean square on one micro-batch, without data parallelism. Returns the loss.

@@ -42,6 +42,7 @@ void update(const AdamWCoefficients& c, Range run, Gradient* g, Scalar* w, Scala
 template <class Gradient>
 void update_all(const AdamWCoefficients& c, Gradient* g, Index size, Scalar* w, Scalar* m,
                 Scalar* v) {
+  if (c.updates == 0) return;
   if (size < parallel_threshold) {
     update(c, {0, size}, g, w, m, v);
     return;
@@ -52,16 +53,18 @@ void update_all(const AdamWCoefficients& c, Gradient* g, Index size, Scalar* w, 
 
 }  // namespace
 
-void adamw_update(const AdamWCoefficients& c, ConstMatrixView gradient, MatrixView value,
+void adamw_update(std::span<const AdamWCoefficients> c, ConstMatrixView gradient, MatrixView value,
                   MatrixView first_moment, MatrixView second_moment) {
   check_adamw_update(gradient, value, first_moment, second_moment);
-  update_all(c, gradient.data, gradient.size(), value.data, first_moment.data, second_moment.data);
+  update_all(c[0], gradient.data, gradient.size(), value.data, first_moment.data,
+             second_moment.data);
 }
 
-void adamw_update_and_zero(const AdamWCoefficients& c, MatrixView gradient, MatrixView value,
-                           MatrixView first_moment, MatrixView second_moment) {
+void adamw_update_and_zero(std::span<const AdamWCoefficients> c, MatrixView gradient,
+                           MatrixView value, MatrixView first_moment, MatrixView second_moment) {
   check_adamw_update(gradient, value, first_moment, second_moment);
-  update_all(c, gradient.data, gradient.size(), value.data, first_moment.data, second_moment.data);
+  update_all(c[0], gradient.data, gradient.size(), value.data, first_moment.data,
+             second_moment.data);
 }
 
 }  // namespace colonnade::inline COLONNADE_PRECISION

@@ -116,14 +116,15 @@ void cross_entropy_forward(MatrixView l, ConstMatrixView t, std::span<const doub
   });
 }
 
-double cross_entropy_loss(std::span<const double> sums, double smoothing, Index classes) {
+void cross_entropy_loss(std::span<const double> sums, double smoothing, Index classes,
+                        std::span<double> result) {
   const std::size_t n = sums.size() / 3;
   const double of_all = smoothing / static_cast<double>(classes);
   double loss = 0;
   for (std::size_t i = 0; i < n; ++i) {
     loss += std::log(sums[i]) - (1 - smoothing) * sums[n + i] - of_all * sums[2 * n + i];
   }
-  return loss;
+  result[0] = loss;
 }
 
 void cross_entropy_backward(ConstMatrixView e, ConstMatrixView t, std::span<const double> exp_sums,

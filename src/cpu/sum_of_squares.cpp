@@ -46,10 +46,7 @@ double column_of_pieces(ConstMatrixView column) {
          block_sum({column.data + pieces * piece, rest, 1}, {0, rest});
 }
 
-}  // namespace
-
-double sum_of_squares(ConstMatrixView matrix, const WeightShards& shards) {
-  check_sum_of_squares(matrix, shards);
+double square_sum(ConstMatrixView matrix, const WeightShards& shards) {
   if (shards.ranges.empty() && matrix.cols == 1) return column_of_pieces(matrix);
   if (shards.ranges.empty()) return block_sum(matrix, {0, matrix.rows});
   const bool outputs = shards.axis == WeightShards::Axis::outputs;
@@ -67,6 +64,13 @@ double sum_of_squares(ConstMatrixView matrix, const WeightShards& shards) {
         stack[height - 1] += stack[height];
       });
   return stack[0];
+}
+
+}  // namespace
+
+void sum_of_squares(ConstMatrixView matrix, const WeightShards& shards, std::span<double> sum) {
+  check_sum_of_squares(matrix, shards);
+  sum[0] = square_sum(matrix, shards);
 }
 
 }  // namespace colonnade::inline COLONNADE_PRECISION

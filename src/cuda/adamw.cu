@@ -11,11 +11,9 @@ namespace colonnade::inline COLONNADE_PRECISION {
 
 namespace {
 
-/// A gradient that may be written becomes zero.
-template <class Gradient>
-struct Update {
-  Update(const AdamWCoefficients& c, Gradient* gradient, MatrixView value, MatrixView first_moment,
-         MatrixView second_moment)
+/// The numbers of an update, as every thread works them out from its coefficients.
+struct Factors {
+  __device__ explicit Factors(const AdamWCoefficients& c)
       : keep(scalar(1 - c.learning_rate * c.weight_decay)),
         rate(scalar(c.learning_rate / c.correction1)),
         scale2(scalar(1 / c.correction2)),
@@ -24,56 +22,67 @@ struct Update {
         beta2(scalar(c.beta2)),
         rest2(scalar(1 - c.beta2)),
         eps(scalar(c.eps)),
-        scale(scalar(c.gradient_scale)),
-        g(gradient),
-        w(value.data),
-        m(first_moment.data),
-        v(second_moment.data) {}
+        scale(scalar(c.gradient_scale)) {}
 
-  static Scalar scalar(double x) { return static_cast<Scalar>(x); }
-
-  template <int count>
-  __device__ void at(Index i) const {
-    const Pack<count> gradient = load<count>(g + i);
-    Pack<count> value = load<count>(w + i);
-    Pack<count> first = load<count>(m + i), second = load<count>(v + i);
-    for (int j = 0; j < count; ++j) {
-      const Scalar gj = scale * gradient[j];
-      first[j] = beta1 * first[j] + rest1 * gj;
-      second[j] = beta2 * second[j] + rest2 * (gj * gj);
-      value[j] = keep * value[j] - rate * first[j] / (std::sqrt(scale2 * second[j]) + eps);
-    }
-    store(first, m + i);
-    store(second, v + i);
-    store(value, w + i);
-    if constexpr (!std::is_const_v<Gradient>) store(Pack<count>{}, g + i);
-  }
+  __device__ static Scalar scalar(double x) { return static_cast<Scalar>(x); }
 
   Scalar keep, rate, scale2, beta1, rest1, beta2, rest2, eps, scale;
+};
+
+/// A gradient that may be written becomes zero.
+template <class Gradient>
+struct Update {
+  const AdamWCoefficients* coefficients;
   Gradient* g;
   Scalar* w;
   Scalar* m;
   Scalar* v;
+
+  struct Prepared {
+    Update to;
+    Factors by;
+
+    template <int count>
+    __device__ void at(Index i) const {
+      const Pack<count> gradient = load<count>(to.g + i);
+      Pack<count> value = load<count>(to.w + i);
+      Pack<count> first = load<count>(to.m + i), second = load<count>(to.v + i);
+      for (int j = 0; j < count; ++j) {
+        const Scalar gj = by.scale * gradient[j];
+        first[j] = by.beta1 * first[j] + by.rest1 * gj;
+        second[j] = by.beta2 * second[j] + by.rest2 * (gj * gj);
+        value[j] =
+            by.keep * value[j] - by.rate * first[j] / (std::sqrt(by.scale2 * second[j]) + by.eps);
+      }
+      store(first, to.m + i);
+      store(second, to.v + i);
+      store(value, to.w + i);
+      if constexpr (!std::is_const_v<Gradient>) store(Pack<count>{}, to.g + i);
+    }
+  };
+
+  __device__ bool is_needed() const { return coefficients->updates != 0; }
+  __device__ Prepared prepared() const { return {*this, Factors(*coefficients)}; }
 };
 
 template <class Gradient>
-void update_all(const AdamWCoefficients& c, Gradient* gradient, MatrixView value,
+void update_all(std::span<const AdamWCoefficients> c, Gradient* gradient, MatrixView value,
                 MatrixView first_moment, MatrixView second_moment) {
-  for_each_element("adamw_update", value.size(),
-                   {gradient, value.data, first_moment.data, second_moment.data},
-                   Update<Gradient>(c, gradient, value, first_moment, second_moment));
+  for_each_element(
+      "adamw_update", value.size(), {gradient, value.data, first_moment.data, second_moment.data},
+      Update<Gradient>{c.data(), gradient, value.data, first_moment.data, second_moment.data});
 }
 
 }  // namespace
 
-void adamw_update(const AdamWCoefficients& c, ConstMatrixView gradient, MatrixView value,
+void adamw_update(std::span<const AdamWCoefficients> c, ConstMatrixView gradient, MatrixView value,
                   MatrixView first_moment, MatrixView second_moment) {
   check_adamw_update(gradient, value, first_moment, second_moment);
   update_all(c, gradient.data, value, first_moment, second_moment);
 }
 
-void adamw_update_and_zero(const AdamWCoefficients& c, MatrixView gradient, MatrixView value,
-                           MatrixView first_moment, MatrixView second_moment) {
+void adamw_update_and_zero(std::span<const AdamWCoefficients> c, MatrixView gradient,
+                           MatrixView value, MatrixView first_moment, MatrixView second_moment) {
   check_adamw_update(gradient, value, first_moment, second_moment);
   update_all(c, gradient.data, value, first_moment, second_moment);
 }

@@ -156,14 +156,6 @@ struct RowLosses {
   }
 };
 
-/// *loss is in device memory.
-void add_row_losses(std::span<const double> sums, double smoothing, Index classes, double* loss) {
-  const Range rows[] = {{0, static_cast<Index>(sums.size() / 3)}};
-  gpu::sum_terms("cross_entropy_loss",
-                 RowLosses{sums.data(), 1 - smoothing, smoothing / static_cast<double>(classes)},
-                 gpu::tree_of(rows), loss);
-}
-
 /// The numbers of cross_entropy_backward that are the same for all elements.
 struct Factors {
   double scale;
@@ -215,10 +207,12 @@ void cross_entropy_forward(MatrixView l, ConstMatrixView t, std::span<const doub
               sums.data());
 }
 
-double cross_entropy_loss(std::span<const double> sums, double smoothing, Index classes) {
-  double* const loss = gpu::place_for_sum();
-  add_row_losses(sums, smoothing, classes, loss);
-  return gpu::read(loss);
+void cross_entropy_loss(std::span<const double> sums, double smoothing, Index classes,
+                        std::span<double> loss) {
+  const Range rows[] = {{0, static_cast<Index>(sums.size() / 3)}};
+  gpu::sum_terms("cross_entropy_loss",
+                 RowLosses{sums.data(), 1 - smoothing, smoothing / static_cast<double>(classes)},
+                 gpu::tree_of(rows), loss.data());
 }
 
 void cross_entropy_backward(ConstMatrixView e, ConstMatrixView t, std::span<const double> exp_sums,

@@ -30,9 +30,26 @@ __device__ void store(const Pack<size>& pack, Scalar* to) {
   *reinterpret_cast<Pack<size>*>(to) = pack;
 }
 
+/// An op that reads in device memory what to do says whether there is anything, and what.
+template <class Op>
+__device__ bool is_needed(const Op& op) {
+  if constexpr (requires { op.is_needed(); }) return op.is_needed();
+  return true;
+}
+template <class Op>
+__device__ auto prepared(const Op& op) {
+  if constexpr (requires { op.prepared(); }) {
+    return op.prepared();
+  } else {
+    return op;
+  }
+}
+
 /// The first `packed` elements in packs, the rest one by one.
 template <class Op>
-__global__ void go_through_elements(Op op, Index packed, Index size) {
+__global__ void go_through_elements(Op what, Index packed, Index size) {
+  if (!is_needed(what)) return;
+  const auto op = prepared(what);
   const Index thread = Index{blockIdx.x} * blockDim.x + threadIdx.x;
   const Index threads = Index{gridDim.x} * blockDim.x;
   for (Index i = thread * pack_size; i < packed; i += threads * pack_size) {

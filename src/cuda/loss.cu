@@ -34,19 +34,13 @@ struct SquaredErrorBackward {
   }
 };
 
-/// *sum is in device memory.
-void add_squared_errors(ConstMatrixView y, ConstMatrixView t, double* sum) {
-  const Range all[] = {{0, y.size()}};
-  gpu::sum_terms("squared_error_forward", SquaredErrors{y.data, t.data}, gpu::tree_of(all), sum);
-}
-
 }  // namespace
 
-double squared_error_forward(ConstMatrixView y, ConstMatrixView t) {
+void squared_error_forward(ConstMatrixView y, ConstMatrixView t, std::span<double> sum) {
   check_squared_error_forward(y, t);
-  double* const sum = gpu::place_for_sum();
-  add_squared_errors(y, t, sum);
-  return gpu::read(sum);
+  const Range all[] = {{0, y.size()}};
+  gpu::sum_terms("squared_error_forward", SquaredErrors{y.data, t.data}, gpu::tree_of(all),
+                 sum.data());
 }
 
 void squared_error_backward(ConstMatrixView y, ConstMatrixView t, double scale, MatrixView dy) {

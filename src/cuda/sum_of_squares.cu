@@ -26,22 +26,15 @@ struct Squares {
   }
 };
 
-/// *sum is in device memory.
-void add_squares(ConstMatrixView matrix, const WeightShards& shards, double* sum) {
+}  // namespace
+
+void sum_of_squares(ConstMatrixView matrix, const WeightShards& shards, std::span<double> sum) {
+  check_sum_of_squares(matrix, shards);
   const Range whole[] = {{0, matrix.cols}};
   const bool cut = !shards.ranges.empty();
   const bool by_columns = !cut || shards.axis == WeightShards::Axis::outputs;
   gpu::sum_terms("sum_of_squares", Squares{matrix.data, matrix.rows, matrix.cols, by_columns},
-                 gpu::tree_of(cut ? shards.ranges : whole), sum);
-}
-
-}  // namespace
-
-double sum_of_squares(ConstMatrixView matrix, const WeightShards& shards) {
-  check_sum_of_squares(matrix, shards);
-  double* const sum = gpu::place_for_sum();
-  add_squares(matrix, shards, sum);
-  return gpu::read(sum);
+                 gpu::tree_of(cut ? shards.ranges : whole), sum.data());
 }
 
 }  // namespace colonnade::inline COLONNADE_PRECISION

@@ -1,5 +1,4 @@
-// Sums on the GPU whose order depends on nothing but how many terms there are. They stay in device
-// memory; what returns one to the program reads it, and waits.
+// Sums on the GPU whose order depends on nothing but how many terms there are.
 #pragma once
 
 #include <algorithm>
@@ -66,31 +65,32 @@ __global__ void sum_tree(Tree tree, Index pieces, const double* sums, double* to
                                           [&](const TreeStep&) { return sums[leaf++ * pieces]; });
 }
 
+/// Threads for so many terms. Beyond the terms they would add zeros.
+inline unsigned threads_for(Index terms) {
+  const Index warps = (terms + warp - 1) / warp;
+  return static_cast<unsigned>(std::clamp<Index>(warps, 1, block_threads / warp)) * warp;
+}
+
 /// *to, in device memory, becomes the sum of all terms: of each leaf by itself, then along the
 /// tree. Terms has `__host__ __device__ Index count(leaf)` and
 /// `__device__ double term(leaf, i)`, 0 <= i < count(leaf).
 template <class Terms>
 void sum_terms(const char* name, const Terms& terms, const Tree& tree, double* to) {
   static thread_local Scratch scratch;
-  const Index pieces = std::max<Index>(1, pieces_of(terms.count({0, tree.longest, 0})));
-  double* const sums = scratch.reserve<double>(pieces * tree.leaves);
-  const auto blocks = [](Index count) { return Grid{.blocks = static_cast<unsigned>(count)}; };
-  launch(name, sum_pieces<Terms>, blocks(pieces * tree.leaves), terms, tree, pieces, sums);
-  if (pieces > 1) launch(name, sum_leaves<Terms>, blocks(tree.leaves), terms, tree, pieces, sums);
+  const Index most_terms = terms.count({0, tree.longest, 0});
+  const Index pieces = std::max<Index>(1, pieces_of(most_terms));
+  const bool one = pieces == 1 && tree.leaves == 1;
+  double* const sums = one ? to : scratch.reserve<double>(pieces * tree.leaves);
+  const auto grid = [](Index blocks, Index summands) {
+    return Grid{.blocks = static_cast<unsigned>(blocks), .threads = threads_for(summands)};
+  };
+  launch(name, sum_pieces<Terms>, grid(pieces * tree.leaves, most_terms), terms, tree, pieces,
+         sums);
+  if (one) return;
+  if (pieces > 1) {
+    launch(name, sum_leaves<Terms>, grid(tree.leaves, pieces), terms, tree, pieces, sums);
+  }
   launch(name, sum_tree<Terms>, {.blocks = 1, .threads = 1}, tree, pieces, sums, to);
-}
-
-/// Where an op leaves a sum that it returns, in device memory.
-inline double* place_for_sum() {
-  static thread_local Scratch scratch(sizeof(double));
-  return scratch.reserve<double>(1);
-}
-
-/// A number in device memory, once all ops before are done.
-inline double read(const double* number) {
-  double result = 0;
-  copy_bytes(number, &result, sizeof result);
-  return result;
 }
 
 }  // namespace colonnade::gpu

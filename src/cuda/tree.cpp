@@ -28,6 +28,11 @@ struct Kept {
   Tree tree;
 };
 
+struct Trees {
+  Scratch first;  // see there: what is given back at the thread's end needs somewhere to go
+  std::map<std::vector<Range>, Kept, Before> of;
+};
+
 Kept make(std::span<const Range> leaves) {
   std::vector<TreeStep> steps;
   Index longest = 0;
@@ -53,10 +58,10 @@ int Tree::height() const {
 }
 
 Tree tree_of(std::span<const Range> leaves) {
-  static thread_local std::map<std::vector<Range>, Kept, Before> trees;
-  auto found = trees.find(leaves);
-  if (found == trees.end()) {
-    found = trees.emplace(std::vector<Range>(leaves.begin(), leaves.end()), make(leaves)).first;
+  static thread_local Trees trees;
+  auto found = trees.of.find(leaves);
+  if (found == trees.of.end()) {
+    found = trees.of.emplace(std::vector<Range>(leaves.begin(), leaves.end()), make(leaves)).first;
   }
   return found->second.tree;
 }

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "colonnade/numbers.hpp"
+#include "colonnade/device_array.hpp"
 #include "zoo/network.hpp"
 
 namespace colonnade::zoo {

@@ -61,6 +61,8 @@ void reserve(Range& r) {
   if (memory == MAP_FAILED) fail("no addresses for device memory");
   // Not given to children that are forked to be examined: a core file of it would be enormous.
   madvise(memory, kRangeBytes, MADV_DONTDUMP);
+  // Opening and closing takes time for each page.
+  madvise(memory, kRangeBytes, MADV_HUGEPAGE);
   r.begin = r.end = static_cast<char*>(memory);
   struct sigaction action = {};
   action.sa_sigaction = on_fault;

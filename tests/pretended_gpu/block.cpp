@@ -4,7 +4,7 @@
 #include "block.hpp"
 
 #include <algorithm>
-#include <bit>
+#include <array>
 #include <cstring>
 #include <deque>
 #include <memory>
@@ -28,9 +28,9 @@ struct Waiting {
   Wait wait = Wait::none;
   Place place = {};
   Fiber* fiber = nullptr;
-  unsigned mask = 0;                // of the warp's lanes that are to meet
-  unsigned long long mine = 0;      // what this lane gives
-  unsigned long long gathered[32];  // what all gave, if this lane saw the meeting complete
+  uint3 index = {};             // its threadIdx
+  unsigned mask = 0;            // of the warp's lanes that are to meet
+  unsigned long long mine = 0;  // what this lane gives
   const unsigned long long* given = nullptr;
 };
 
@@ -48,6 +48,7 @@ struct Block {
   unsigned at_barrier = 0;
   unsigned current = 0;  // the thread that runs
   std::vector<Waiting> threads;
+  std::vector<std::array<unsigned long long, 32>> gathered;  // by the lane that completed a meeting
   std::vector<Warp> warps;
   std::deque<unsigned> ready;  // threads that may go on, in order
 
@@ -98,7 +99,8 @@ void release_warp(unsigned last) {
   Block& b = the_block;
   Waiting& completing = b.threads[last];
   const unsigned first = last / 32 * 32;
-  std::memset(completing.gathered, 0xff, sizeof completing.gathered);
+  std::array<unsigned long long, 32>& gathered = b.gathered[last];
+  gathered.fill(~0ull);
   for (unsigned lane = 0; lane < 32; ++lane) {
     if ((completing.mask & ~b.warps[last / 32].ended & (1u << lane)) == 0) continue;
     Waiting& other = b.threads[first + lane];
@@ -108,8 +110,8 @@ void release_warp(unsigned last) {
                     ", but a lane of its mask, " + name_of(first + lane) + ", is at " +
                     where(other.place) + " or has another mask");
     }
-    completing.gathered[lane] = other.mine;
-    other.given = completing.gathered;
+    gathered[lane] = other.mine;
+    other.given = gathered.data();
     b.warps[last / 32].waiting &= ~(1u << lane);
     if (first + lane != last) make_ready(first + lane);
   }
@@ -171,7 +173,7 @@ void resume_first_ready() {
   const unsigned next = b.ready.front();
   b.ready.pop_front();
   b.current = next;
-  threadIdx = index_of(next);
+  threadIdx = b.threads[next].index;
   if (b.threads[next].fiber != b.running) switch_to(*b.threads[next].fiber);
 }
 
@@ -179,6 +181,7 @@ void resume_first_ready() {
 void suspend() {
   Block& b = the_block;
   b.threads[b.current].fiber = b.running;
+  b.threads[b.current].index = threadIdx;
   if (b.ready.empty() && b.started < b.size) return switch_to(fresh_fiber());
   if (b.ready.empty()) release_or_fail();
   resume_first_ready();
@@ -220,7 +223,10 @@ void run_grid(dim3 grid, dim3 block, const std::function<void()>& thread) {
   if (b.body != nullptr) fail("a kernel was run inside a kernel");
   b.body = &thread;
   b.size = block.x * block.y * block.z;
-  if (b.threads.size() < b.size) b.threads.resize(b.size);
+  if (b.threads.size() < b.size) {
+    b.threads.resize(b.size);
+    b.gathered.resize(b.size);
+  }
   b.warps.resize((b.size + 31) / 32);
   gridDim = grid;
   blockDim = block;
@@ -256,6 +262,7 @@ const unsigned long long* exchange_in_warp(unsigned mask, unsigned long long min
   warp.waiting |= 1u << (thread % 32);
   if (complete(warp, mask)) {
     me.fiber = b.running;
+    me.index = threadIdx;
     release_warp(thread);
     resume_first_ready();
   } else {

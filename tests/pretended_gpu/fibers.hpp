@@ -22,8 +22,6 @@ class Fiber {
   // Leaves `this`, which is the one that runs, until somebody switches back to it.
   void switch_to(Fiber& next);
 
-  unsigned thread = 0;  // the kernel's thread that waits on it
-
  private:
   char* stack_ = nullptr;
 #if defined(__x86_64__)

@@ -66,6 +66,11 @@ __global__ void shuffles(int* out) {
   mine[5] = __any_sync(half, lane == 20) + 2 * __all_sync(half, lane < 16);
 }
 
+// The last warp of a block may have fewer lanes than its mask.
+__global__ void first_of_warp(int* out) {
+  out[threadIdx.x] = __shfl_sync(0xffffffff, static_cast<int>(threadIdx.x), 0);
+}
+
 // The upper threads of a block leave before the barrier; a GPU goes on without them.
 __global__ void leave_early(int* out) {
   if (threadIdx.x >= 40) return;
@@ -147,6 +152,14 @@ TEST_CASE("shuffles and votes give what other lanes have") {
     CHECK(of_lane[4] == 0x49249249);
     CHECK(of_lane[5] == (lane < 16 ? 2 : 1));
   }
+}
+
+TEST_CASE("a warp does not wait for lanes that its block does not have") {
+  OnDevice<int> out(40);
+  const cudaLaunchConfig_t config = grid_of(1, 40);
+  REQUIRE(cudaLaunchKernelEx(&config, first_of_warp, out.data()) == cudaSuccess);
+  const std::vector<int> values = out.to_host();
+  for (int i = 0; i < 40; ++i) CHECK(values[static_cast<std::size_t>(i)] == i / 32 * 32);
 }
 
 TEST_CASE("a barrier does not wait for threads that ended") {

@@ -133,6 +133,23 @@ TEST_CASE("messages around a ring") {
   in_processes(3, [&](int rank) { pass_around(id, 3, rank); });
 }
 
+TEST_CASE("calls of one communicator keep their order, in whatever streams") {
+  const ncclUniqueId id = new_id();
+  in_processes(2, [&](int rank) {
+    const ncclComm_t comm = join(id, 2, rank);
+    const cudaStream_t streams[] = {new_stream(), new_stream()};
+    int* const data[] = {on_device(std::vector<int>{1}), on_device(std::vector<int>(2, 10))};
+    for (int i = 0; i < 2; ++i) {
+      MUST(ncclAllReduce(data[i], data[i], static_cast<std::size_t>(i) + 1, ncclInt32, ncclSum,
+                         comm, streams[i]) == ncclSuccess);
+    }
+    for (const int i : {rank, 1 - rank}) {
+      MUST(to_host(data[i], 1, streams[i])[0] == (i == 0 ? 2 : 20));
+    }
+    MUST(ncclCommDestroy(comm) == ncclSuccess);
+  });
+}
+
 TEST_CASE("all types are summed") {
   const ncclUniqueId id = new_id();
   in_processes(2, [&](int rank) {

@@ -159,6 +159,10 @@ TEST_CASE("the default stream and blocking streams wait for each other") {
   launch(blocking, add, values.data(), 3);
   cudaStreamSynchronize(blocking);
   CHECK(values.to_host()[0] == 23);
+  launch(blocking, add, values.data(), 1);
+  launch(nullptr, multiply, values.data(), 10);
+  cudaStreamSynchronize(nullptr);
+  CHECK(values.to_host()[0] == 240);
   cudaStreamDestroy(blocking);
 }
 

@@ -7,6 +7,7 @@
 
 #include "colonnade/backend.hpp"
 #include "colonnade/process_group.hpp"
+#include "colonnade/spawn.hpp"
 #include "cuda/gpu.hpp"
 #include "device_array.hpp"
 #include "harness.hpp"
@@ -72,6 +73,24 @@ RANKS_TEST_CASE("ranks in different collectives of device memory are told so if 
   const std::string error =
       error_of([&] { world.all_reduce(buffer.span(), odd ? Reduction::max : Reduction::sum); });
   CHECK(error.starts_with("ranks that must meet are in different collectives: "));
+}
+
+// No mpiexec ends the others, and a GPU that waits for another's can't be woken.
+TEST_CASE("a thread that fails alone leaves no other waiting for its GPU") {
+  if (host_reaches_device_memory()) return;
+  const std::string error = error_of([] {
+    spawn(3, [](ProcessGroup& world) {
+      choose_backend_device(world.rank(), world.size(), true);
+      world.device_chosen();
+      DeviceArray<double> buffer(std::vector<double>(4, 1.0));
+      world.all_reduce(buffer.span());
+      CHECK(buffer.values() == std::vector<double>(4, 3.0));
+      if (world.rank() == 1) throw Error("no memory left");
+      world.all_reduce(buffer.span());
+      buffer.values();
+    });
+  });
+  CHECK(error.starts_with("no memory left"));
 }
 
 TEST_CASE("ranks get a GPU each, or share those that there are if told to") {

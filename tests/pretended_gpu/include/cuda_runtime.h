@@ -9,10 +9,10 @@
 //   memory is read when its copy runs (of collectives of NCCL not later than peers wait for them);
 // - a missing order between streams, in graphs too: a stream runs ahead only as far as events say;
 // - host code that touches device memory: SIGSEGV, unless a queue is run at that time;
-// - memory that is read before it is written, full of NaN; writes close by an allocation, when it
-// is
-//   freed and at the program's end; pointers to pageable or freed memory, or to another device's,
-//   as arguments of kernels and libraries (not inside of structs);
+// - memory that is read before it is written, for it is full of NaN;
+// - writes close by an allocation, when it is freed or at the program's end;
+// - pointers to pageable or freed memory, or to another device's, as arguments of kernels and
+//   libraries (not inside of structs);
 // - __syncthreads and shuffles that not all threads reach, or not in the same line;
 // - calls that a capture does not allow, and graphs that use memory that was freed since;
 // - products that cuBLASLt would refuse, or for which its algorithm was not asked;

@@ -25,6 +25,8 @@ export HWLOC_PLUGINS_PATH=/nonexistent
 # taken them down.
 export UCX_MEM_EVENTS=no
 export UBSAN_OPTIONS=print_stacktrace=1
+# Where GPUs are pretended, one for each rank of the largest job.
+export PRETENDED_GPUS=32
 # For the scripts: the programs they try.
 export COLONNADE=$variant/float/colonnade
 if [ -x "$variant/double/colonnade" ]; then export COLONNADE_DOUBLE=$variant/double/colonnade; fi

@@ -11,6 +11,7 @@
 #include "app/commands.hpp"
 #include "app/job.hpp"
 #include "app/summary.hpp"
+#include "colonnade/backend.hpp"
 #include "colonnade/file.hpp"
 #include "sample_job.hpp"
 
@@ -223,6 +224,7 @@ int run_bench_mlp(ProcessGroup& world, const Device& device, const BenchOptions&
   collectively(world, [&] {
     result.job = resolve_job(options.model, options.loss, options.parallel, options.clip,
                              result.trainer, world.size());
+    set_math(options.math);
     check_memory(memory_needed(result.job, result.trainer, options, device), device);
     if (world.rank() == 0 && !options.json.empty()) check_writable(options.json);
   });

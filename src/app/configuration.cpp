@@ -79,6 +79,11 @@ void add_step(Configuration& to, const TrainerOptions& trainer, double clip) {
   add_given(to, "clip", clip);
 }
 
+/// Only where it was asked for: most programs have no choice.
+void add_math(Configuration& to, Math math) {
+  if (math != Math::fp32) add(to, "math", to_string(math));
+}
+
 void add_trainer(Configuration& to, const TrainerOptions& trainer) {
   add(to, "on-nonfinite", to_string(trainer.on_nonfinite));
   add_given(to, "epochs", trainer.epochs);
@@ -106,6 +111,7 @@ Configuration describe(const TrainOptions& options) {
   add_loss(all, options.loss);
   add_parallel(all, options.model, options.parallel);
   add_step(all, options.trainer, options.clip);
+  add_math(all, options.math);
   add_trainer(all, options.trainer);
   add_optimizer(all, options.adamw);
   return all;
@@ -117,6 +123,7 @@ Configuration describe(const BenchOptions& options) {
   add_loss(all, options.loss);
   add_parallel(all, options.model, options.parallel);
   add_step(all, options.trainer, options.clip);
+  add_math(all, options.math);
   add(all, "seconds", options.seconds);
   add(all, "large-arrays", options.large_arrays);
   return all;
@@ -141,6 +148,7 @@ Configuration describe(const DemoOptions& options) {
   add(all, "steps", options.steps);
   add(all, "lr", options.learning_rate);
   add(all, "seed", options.seed);
+  add_math(all, options.math);
   return all;
 }
 

@@ -84,6 +84,7 @@ int run_demo(ProcessGroup& world, const Device& device, const DemoOptions& optio
   std::optional<Mlp> model;
   collectively(world, [&] {
     check_size(options);
+    set_math(options.math);
     model.emplace(world, shape);
   });
 

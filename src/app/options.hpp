@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "colonnade/backend.hpp"
 #include "colonnade/device.hpp"
 #include "colonnade/loss.hpp"
 #include "colonnade/mlp.hpp"
@@ -42,6 +43,7 @@ struct TrainOptions {
   TrainerOptions trainer;
   AdamWOptions adamw;
   double clip = 0;  // largest norm of all gradients together; 0: unbounded
+  Math math = Math::fp32;
   ParallelOptions parallel;
   CheckpointOptions checkpoint;
   bool ledger = false;
@@ -63,6 +65,7 @@ struct DemoOptions {
   std::int64_t steps = 20;
   double learning_rate = 1e-3;
   std::uint64_t seed = 0;
+  Math math = Math::fp32;
 };
 
 /// A batch of 7 cannot be cut evenly, so that a mean of means would show.
@@ -82,7 +85,8 @@ struct BenchOptions {
   LossOptions loss;
   TrainerOptions trainer;
   ParallelOptions parallel;
-  double clip = 0;                     // 0: unbounded
+  double clip = 0;  // 0: unbounded
+  Math math = Math::fp32;
   double seconds = 3;                  // of steps
   bool large_arrays = true;            // measure memory beyond all caches too
   std::string json;                    // where every figure is written, or ""

@@ -19,6 +19,7 @@ void add_bench_options(CLI::App& command, BenchOptions& bench) {
   add_loss_options(command, bench.loss);
   add_parallel_options(command, bench.model, bench.parallel);
   add_step_options(command, bench.trainer, bench.clip);
+  add_math_option(command, bench.math);
   command.add_option("--seconds", bench.seconds, "how long steps are timed")
       ->check(real_number(smallest_real, largest_real));
   command.add_flag("--large-arrays,!--no-large-arrays", bench.large_arrays,
@@ -49,6 +50,7 @@ void add_demo_options(CLI::App& command, DemoOptions& demo) {
       ->check(real_number(0, largest_real));
   command.add_option("--seed", demo.seed, "of weights and data")
       ->transform(whole_number(0, largest));
+  add_math_option(command, demo.math);
 }
 
 void add_explain_options(CLI::App& command, ExplainOptions& explain) {

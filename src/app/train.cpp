@@ -187,6 +187,7 @@ int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions&
     job = resolve_job(options.model, options.loss, options.parallel, options.clip, trainer_options,
                       world.size());
     check_checkpoint_options(options.checkpoint, !options.load.empty());
+    set_math(options.math);
     // Refuses what can't be cut, before anything is printed.
     predict_memory(job, 0, 0, full_batch(job, trainer_options, 0));
   });

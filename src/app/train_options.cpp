@@ -217,12 +217,23 @@ void add_step_options(CLI::App& command, TrainerOptions& trainer, double& clip) 
       ->default_str("");
 }
 
+void add_math_option(CLI::App& command, Math& math) {
+  command
+      .add_option_function<std::string>(
+          "--math", [&math](const std::string& name) { math = math_from(name); },
+          "what a GPU multiplies floats in: fp32, or rounded to tf32 or bf16, which is faster "
+          "(default: fp32)")
+      ->type_name("NAME")
+      ->check(one_of({"fp32", "tf32", "bf16"}));
+}
+
 void add_train_options(CLI::App& command, TrainOptions& train) {
   add_data_options(command, train);
   add_model_options(command, train.model);
   add_loss_options(command, train.loss);
   add_parallel_options(command, train.model, train.parallel);
   add_step_options(command, train.trainer, train.clip);
+  add_math_option(command, train.math);
   add_nonfinite_option(command, train.trainer);
   add_trainer_options(command, train.trainer);
   add_optimizer_options(command, train.adamw);

@@ -1,8 +1,9 @@
 # Colonnade's build: what is built, from what, and how. `make help` lists targets and options.
 #
-# Each source is compiled once for every number type, into build/VARIANT/float and
-# build/VARIANT/double; a variant is what else tells two builds apart. Sources are found by their
-# place, so that a new file needs no line here.
+# Each source is compiled once for every number type: what belongs to a backend into
+# build/VARIANT/float and build/VARIANT/double, where a variant is what else tells two builds apart;
+# all else into build/common, for the variants of all backends. Sources are found by their place, so
+# that a new file needs no line here.
 
 BACKEND = cpu
 GPU =

@@ -1,10 +1,11 @@
 # How sources become objects, libraries and programs; included by Makefile once the machine is known.
 
-variant := $(if $(filter cuda,$(BACKEND)),cuda-$(or $(GPU),$(cuda_arch)),cpu-$(blas))
-variant := $(variant)$(if $(filter g++,$(CXX)),,-$(notdir $(firstword $(CXX))))
-variant := $(variant)$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
-variant := $(variant)$(if $(filter native,$(ARCH)),,-$(ARCH))
-variant_dir := build/$(variant)
+kind := $(if $(filter g++,$(CXX)),,-$(notdir $(firstword $(CXX))))
+kind := $(kind)$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+kind := $(kind)$(if $(filter native,$(ARCH)),,-$(ARCH))
+variant_dir := build/$(if $(filter cuda,$(BACKEND)),cuda-$(or $(GPU),$(cuda_arch)),cpu-$(blas))$(kind)
+# What knows no backend, for all of them.
+common_dir := build/common$(kind)
 
 # Sanitizers want frames and lines; else line numbers alone, which cost no speed and name the place
 # in a profile or a crash.
@@ -22,7 +23,7 @@ public_defines_double := -DCOLONNADE_DOUBLE
 blas_define := $(if $(or $(filter cuda,$(BACKEND)),$(filter eigen,$(blas))),,-DEIGEN_USE_BLAS)
 blas_name_openblas := -DCOLONNADE_BLAS_OPENBLAS
 blas_name_blis := -DCOLONNADE_BLAS_BLIS
-backend_flags := $(if $(filter cuda,$(BACKEND)),$(cuda_cflags),$(blas_define) $(blas_name_$(blas)))
+backend_flags := $(if $(filter cuda,$(BACKEND)),$(cuda_cflags),$(blas_cflags) $(blas_define) $(blas_name_$(blas)))
 backend_libs := $(if $(filter cuda,$(BACKEND)),$(cuda_libs),$(blas_libs))
 public_defines := $(strip $(public_defines_$(SCALAR)))
 # g++ 12 sees an overlap in "text" + std::to_string(n) that cannot be (its bug 105651), and takes the
@@ -33,11 +34,12 @@ quirks := $(if $(is_clang),,-Wno-restrict -Wno-maybe-uninitialized $(if $(SANITI
 # With what they add to a loop, clang++ cannot make vectors of it as OpenMP asks, and says so.
 quirks += $(if $(and $(is_clang),$(SANITIZE)),-Wno-pass-failed)
 quirks += $(if $(WERROR),$(if $(is_clang),-Werror,$(if $(SANITIZE),,-Werror)))
-flags := -std=c++20 $(optimization) -fopenmp -Wall -Wextra -Wpedantic $(quirks) \
-  -Iinclude -Isrc $(found_cflags) $(backend_flags) $(CXXFLAGS)
+common_flags := -std=c++20 $(optimization) -fopenmp -Wall -Wextra -Wpedantic $(quirks) \
+  -Iinclude -Isrc $(found_cflags) $(CXXFLAGS)
+flags := $(common_flags) $(backend_flags)
 # Tests are compiled often and run shortly; what they test is compiled as it is shipped. With less
 # optimization g++ 12 takes a string's own buffer for too short.
-test_flags := $(subst -O3,-O1,$(flags)) -Itests $(if $(is_clang),,-Wno-array-bounds -Wno-stringop-overflow)
+test_flags := $(subst -O3,-O1,$(common_flags)) -Itests $(if $(is_clang),,-Wno-array-bounds -Wno-stringop-overflow)
 libraries := $(mpi_libs) $(backend_libs)
 
 # Kernels: by nvcc, whose host compiler is ours; or as C++, where a GPU is pretended. As on the CPU,
@@ -60,7 +62,7 @@ define newline
 
 endef
 define banner
-Colonnade, in $(variant_dir)
+Colonnade, in $(variant_dir) and $(common_dir)
   CXX=$(CXX): $(compiler), -march=$(ARCH)
   SCALAR=$(SCALAR) for the program; libraries and tests are built in float and double
   BACKEND=$(BACKEND)$(backend_version)
@@ -102,16 +104,27 @@ $(embedded): tools/embed.sh $(embedded_files) $(embedded).members
 	@mkdir -p $(@D)
 	$(Q)tools/embed.sh $(embedded_files) >$@
 
+# What is compiled for each backend by itself.
+of_backend := src/cpu/% src/cuda/% src/app/build.cpp bench/% tests/cuda/% tests/pretended_gpu/% docs/%
+
 # Of one scalar, $1: objects mirror the sources' paths. What proves gradients, and the zoo, are
 # compiled in double only and linked into both programs, with the double library that is proven; the
 # inline namespaces of scalar.hpp keep the two libraries apart.
 define scalar_rules
 dir_$1 := $(variant_dir)/$1
-objects_$1 = $$(patsubst %,$$(dir_$1)/obj/%.o,$$(basename $$1))
+common_$1 := $(common_dir)/$1
+objects_$1 = $$(patsubst %,$$(dir_$1)/obj/%.o,$$(basename $$(filter $(of_backend),$$1))) \
+  $$(patsubst %,$$(common_$1)/obj/%.o,$$(basename $$(filter-out $(of_backend),$$1)))
 parts_$1 := $$(dir_$1)/libcolonnade_app.a $$(dir_$1)/libcolonnade.a
 parts_$1 += $(zoo_library) $(proof_library) $(pretended_gpu)
 
 $$(eval $$(call keep,$$(dir_$1)/command,$(compiler): $(CXX) $(flags) $$(public_defines_$1) $(libraries)))
+$$(eval $$(call keep,$$(common_$1)/command,$(compiler): $(CXX) $(common_flags) $$(public_defines_$1)))
+
+$$(common_$1)/obj/%.o: %.cpp $$(common_$1)/command
+	$$(call say,CXX  $1  $$<)
+	@mkdir -p $$(@D)
+	$$(Q)$(CXX) $(common_flags) $$(public_defines_$1) $$(told) -MMD -MP -c $$< -o $$@
 
 $$(dir_$1)/obj/%.o: %.cpp $$(dir_$1)/command
 	$$(call say,CXX  $1  $$<)
@@ -123,30 +136,26 @@ $$(dir_$1)/obj/%.o: %.cu $$(dir_$1)/command
 	@mkdir -p $$(@D)
 	$$(Q)$(cuda_compile) $$(public_defines_$1) -MMD -MP -c $$< -o $$@
 
+$$(dir_$1)/obj/tests/cuda/%.o: private told := -Itests
+
 # Tests spend most of their compile time on doctest, so that is compiled once. Compilers take
 # X.hpp.gch for -include X.hpp.
-$$(dir_$1)/obj/tests/precompiled.hpp.gch: tests/precompiled.hpp $$(dir_$1)/command
+$$(common_$1)/obj/tests/precompiled.hpp.gch: tests/precompiled.hpp $$(common_$1)/command
 	$$(call say,CXX  $1  $$<)
 	@mkdir -p $$(@D)
 	$$(Q)$(CXX) $(test_flags) $$(public_defines_$1) -MMD -MP -MF $$(@:.gch=.d) -x c++-header $$< -o $$@
 
-$$(dir_$1)/obj/tests/%.o: tests/%.cpp $$(dir_$1)/obj/tests/precompiled.hpp.gch
+$$(common_$1)/obj/tests/%.o: tests/%.cpp $$(common_$1)/obj/tests/precompiled.hpp.gch
 	$$(call say,CXX  $1  $$<)
 	@mkdir -p $$(@D)
-	$$(Q)$(CXX) $(test_flags) $$(public_defines_$1) -include $$(dir_$1)/obj/tests/precompiled.hpp \
+	$$(Q)$(CXX) $(test_flags) $$(public_defines_$1) -include $$(common_$1)/obj/tests/precompiled.hpp \
 	  -MMD -MP -c $$< -o $$@
-
-# What is tested runs on it, so it is to be fast.
-$$(dir_$1)/obj/tests/pretended_gpu/%.o: tests/pretended_gpu/%.cpp $$(dir_$1)/command
-	$$(call say,CXX  $1  $$<)
-	@mkdir -p $$(@D)
-	$$(Q)$(CXX) $(flags) $$(public_defines_$1) -MMD -MP -c $$< -o $$@
 
 # Nobody asks errno about a square root; with that promise it is one instruction for many numbers.
 $$(dir_$1)/obj/src/$(BACKEND)/adamw.o: private told := -fno-math-errno
 
 # What is around the library reads options and prints: it need not be fast, and is compiled sooner so.
-$$(dir_$1)/obj/src/app/%.o: private told := -O1 $(if $(is_clang),,-Wno-array-bounds -Wno-stringop-overflow)
+$$(common_$1)/obj/src/app/%.o: private told := -O1 $(if $(is_clang),,-Wno-array-bounds -Wno-stringop-overflow)
 
 # The program tells how it was built, and ranks compare that.
 $$(dir_$1)/obj/src/app/build.o: private told := '-DCOLONNADE_BUILD_FLAGS="$(optimization) $(blas_define)"'
@@ -158,7 +167,7 @@ $$(eval $$(call program_rule,$1,tests,$(test_sources),$$(parts_$1)))
 $$(foreach name,$(bench_names),$$(eval $$(call program_rule,$1,bench/$$(name),bench/$$(name).cpp,$$(parts_$1))))
 $$(foreach name,$(peer_names),$$(eval $$(call program_rule,$1,bench/peers/$$(name),bench/peers/$$(name).cpp,$$(parts_$1))))
 $$(foreach name,$(fuzz_names),$$(eval $$(call program_rule,$1,fuzz/$$(name),fuzz/fuzz_$$(name).cpp $(fuzzed_sources))))
--include $$(wildcard $$(dir_$1)/obj/*/*.d $$(dir_$1)/obj/*/*/*.d)
+-include $$(foreach dir,$$(dir_$1) $$(common_$1),$$(wildcard $$(dir)/obj/*/*.d $$(dir)/obj/*/*/*.d))
 endef
 
 # The archive is made anew, so that no object of a deleted source stays in it.

@@ -76,8 +76,9 @@ mpi_libs := $mpi_libs
 mpi_version := $mpi_version
 blas := $blas
 blas_libs := $blas_libs
+blas_cflags := $blas_cflags
 blas_version := $blas_version
-found_cflags := $mpi_cflags $(cflags_of eigen3) $blas_cflags"
+found_cflags := $mpi_cflags $(cflags_of eigen3)"
 mkdir -p "$(dirname "$file")"
 if [ ! -f "$file" ] || [ "$text" != "$(cat "$file")" ]; then
   printf '%s\n' "$text" >"$file"

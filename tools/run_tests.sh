@@ -25,10 +25,9 @@ export HWLOC_PLUGINS_PATH=/nonexistent
 # taken them down.
 export UCX_MEM_EVENTS=no
 export UBSAN_OPTIONS=print_stacktrace=1
-# Where GPUs are pretended, one for each rank of the largest job.
-export PRETENDED_GPUS=32
 # For the scripts: the programs they try.
 export COLONNADE=$variant/float/colonnade
+if [ ! -x "$COLONNADE" ]; then COLONNADE=$variant/double/colonnade; fi
 if [ -x "$variant/double/colonnade" ]; then export COLONNADE_DOUBLE=$variant/double/colonnade; fi
 
 # Where the machine can't run a build's tests at all, the test program has said why.
@@ -117,7 +116,8 @@ for script in ${TEST_SCRIPTS-tests/test_*.sh}; do
     continue
   fi
   started=${EPOCHREALTIME/./}
-  timeout -k 5 300 bash "$script" >"$output" 2>&1 </dev/null
+  # Where GPUs are pretended, one for each rank of the largest job.
+  PRETENDED_GPUS=32 timeout -k 5 300 bash "$script" >"$output" 2>&1 </dev/null
   count "$script" $?
 done
 

@@ -191,6 +191,8 @@ endef
 $(foreach scalar,$(scalars),$(eval $(call scalar_rules,$(scalar))))
 ifneq ($(pretended_gpu),)
 $(eval $(call archive_rule,$(pretended_gpu),$(call objects_double,$(wildcard tests/pretended_gpu/*.cpp))))
+$(eval $(call program_rule,double,tests_of_pretended_gpu,$(wildcard tests/pretended_gpu/test/*.cpp),$(pretended_gpu)))
+$(dir_double)/obj/tests/pretended_gpu/test/%.o: private told := -O1 -Itests/pretended_gpu
 endif
 $(eval $(call archive_rule,$(zoo_library),$(call objects_double,$(zoo_sources))))
 $(eval $(call archive_rule,$(proof_library),$(call objects_double,$(proof_sources) $(library_sources))))
@@ -198,7 +200,7 @@ $(eval $(call archive_rule,$(proof_library),$(call objects_double,$(proof_source
 library := $(variant_dir)/$(SCALAR)/libcolonnade.a
 program := $(variant_dir)/$(SCALAR)/colonnade
 all_programs := $(if $(wildcard $(app_main)),$(scalars:%=$(variant_dir)/%/colonnade))
-test_programs := $(TEST_SCALARS:%=$(variant_dir)/%/tests)
+test_programs := $(TEST_SCALARS:%=$(variant_dir)/%/tests) $(if $(pretended_gpu),$(variant_dir)/double/tests_of_pretended_gpu)
 fuzz_programs := $(fuzz_names:%=$(variant_dir)/$(SCALAR)/fuzz/%)
 bench_programs := $(bench_names:%=$(variant_dir)/$(SCALAR)/bench/%)
 # Peers compute in single precision.

@@ -178,17 +178,8 @@ StepReport Trainer::step(std::span<const Index> rows) {
     parts_rows_ = count;
   }
   before_step(parts_);
-  training_step_.begin(count, static_cast<Index>(parts_.size()), position_.step);
-  for (const Range part : parts_) {
-    Tensor x(part.size(), train_->inputs(), job_->model().memory());
-    Tensor t(part.size(), train_->targets(), job_->model().memory());
-    fetch(group, *train_,
-          rows.subspan(static_cast<std::size_t>(part.begin), static_cast<std::size_t>(part.size())),
-          x, t);
-    training_step_.add(std::move(x), std::move(t), part.begin);
-  }
   const double factor = schedule_.factor(position_.step);
-  const StepResult result = finish_step(rows, factor);
+  const StepResult result = compute_step(rows, factor);
   stopped_ = result.stop;
   ++position_.step;
   ++position_.batch;
@@ -205,8 +196,27 @@ StepReport Trainer::step(std::span<const Index> rows) {
           .skipped = result.skipped};
 }
 
-StepResult Trainer::finish_step(std::span<const Index> rows, double factor) {
+std::pair<Tensor, Tensor> Trainer::batch_of(std::span<const Index> rows, Range part) {
+  Tensor x(part.size(), train_->inputs(), job_->model().memory());
+  Tensor t(part.size(), train_->targets(), job_->model().memory());
+  fetch(job_->model().group(), *train_,
+        rows.subspan(static_cast<std::size_t>(part.begin), static_cast<std::size_t>(part.size())),
+        x, t);
+  return {std::move(x), std::move(t)};
+}
+
+StepResult Trainer::compute_step(std::span<const Index> rows, double factor) {
+  const Index count = static_cast<Index>(rows.size());
   try {
+    if (parts_.size() == 1 && parts_.front().size() == count) {
+      auto [x, t] = batch_of(rows, parts_.front());
+      return training_step_.run(std::move(x), std::move(t), position_.step, factor, should_stop());
+    }
+    training_step_.begin(count, static_cast<Index>(parts_.size()), position_.step);
+    for (const Range part : parts_) {
+      auto [x, t] = batch_of(rows, part);
+      training_step_.add(std::move(x), std::move(t), part.begin);
+    }
     return training_step_.finish(factor, should_stop());
   } catch (const NonFinite& error) {
     throw explain(error, *job_, {*train_, rows, parts_, position_.step});

@@ -10,6 +10,7 @@
 
 #include "colonnade/ops.hpp"
 #include "colonnade/tree_sum.hpp"
+#include "repeated_step.hpp"
 #include "step_observed.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
@@ -49,6 +50,10 @@ TrainingStep::TrainingStep(Mlp& model, const Loss& loss, AdamW& optimizer,
     throw Error("GradientSum::own_run needs an optimizer that updates the own runs",
                 {.hint = "give AdamW the data-parallel group as moments_over"});
   }
+}
+
+TrainingStep::~TrainingStep() {
+  model_->carry_on(nullptr);
 }
 
 void TrainingStep::begin(Index rows, Index micro_batches, std::int64_t steps_done) {
@@ -166,7 +171,8 @@ double TrainingStep::sum() {
 }
 
 StepResult TrainingStep::finish(double factor, bool stop) {
-  compute(factor, stop);
+  tell(factor, stop);
+  compute();
   return result();
 }
 
@@ -177,15 +183,18 @@ StepBounds TrainingStep::bounds() const {
           .largest_square = judges_gradients() ? largest_square : 0};
 }
 
-// Nobody waits for a number here, so that a device can be given the whole step at once: whether
-// there is an update is decided where the numbers are.
-void TrainingStep::compute(double factor, bool stop) {
+void TrainingStep::tell(double factor, bool stop) {
   const double vote = stop ? 1 : 0;
   copy_bytes(&vote, &totals()[1], sizeof vote);
-  const std::span<AdamWCoefficients> coefficients = optimizer_->begin_step(factor);
+  coefficients_ = optimizer_->begin_step(factor);
+}
+
+// Nobody waits for a number here, so that a device can be given the whole step at once: whether
+// there is an update is decided where the numbers are.
+void TrainingStep::compute() {
   sum_over_copies(judges_gradients() ? 2 : 1);
   if (judges_gradients()) share_squares();
-  judge_step(bounds(), totals(), squares(), coefficients, updates());
+  judge_step(bounds(), totals(), squares(), coefficients_, updates());
   if (host_reaches_device_memory() && updates()[0] == 0) return;
   const Span span = model_->group().span(Activity::update);
   optimizer_->finish_step(options_.gradients, model_->group().observer());

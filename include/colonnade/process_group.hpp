@@ -166,6 +166,8 @@ class ProcessGroup {
   /// counted.
   void record(std::shared_ptr<Timeline> timeline);
 
+  bool is_recorded() const { return timeline_ != nullptr; }
+
   /// Records what this rank does until the end of the scope, as a part of the account and phase
   /// that its collectives are charged to now. `number` is that of a step. The group must stay where
   /// it is meanwhile.

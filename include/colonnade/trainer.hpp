@@ -97,7 +97,8 @@ class Trainer {
   /// One step on these rows of the training data.
   StepReport step(std::span<const Index> rows);
   void end_epoch();
-  StepResult finish_step(std::span<const Index> rows, double factor);
+  std::pair<Tensor, Tensor> batch_of(std::span<const Index> rows, Range part);
+  StepResult compute_step(std::span<const Index> rows, double factor);
 
   TrainingJob* job_;
   TrainingStep training_step_;

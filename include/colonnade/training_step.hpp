@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <memory_resource>
 #include <optional>
 #include <span>
@@ -72,7 +73,7 @@ class TrainingStep {
                DataParallel* data_parallel = nullptr, const StepOptions& options = {});
   TrainingStep(const TrainingStep&) = delete;
   TrainingStep& operator=(const TrainingStep&) = delete;
-  ~TrainingStep() { model_->carry_on(nullptr); }
+  ~TrainingStep();
 
   /// Zeroes the gradients. `rows` are those of the whole batch, over all micro-batches and
   /// data-parallel ranks; `steps_done` is what dropout is keyed by. In exact mode the number of
@@ -96,7 +97,19 @@ class TrainingStep {
   /// of the mesh, with no message of its own.
   StepResult finish(double factor = 1, bool stop = false);
 
+  /// A whole step on one micro-batch that has all rows: begin, add and finish. A small one of a
+  /// rank alone is recorded when its like has come twice, and from then on done again as recorded,
+  /// where the backend can.
+  StepResult run(Tensor x, Tensor t, std::int64_t steps_done = 0, double factor = 1,
+                 bool stop = false);
+
+  /// Steps that were done again.
+  std::int64_t replays() const { return replays_; }
+
  private:
+  struct Repeated;
+  Repeated* repeated(ConstMatrixView x, ConstMatrixView t);
+
   void check_count(bool fits) const;
   void zero_gradients();
   void join_gradients_along_tree();
@@ -106,8 +119,10 @@ class TrainingStep {
   std::span<double> updates();
   std::span<double> squares();
   StepBounds bounds() const;
+  /// Takes to device memory what else than x and t differs from step to step.
+  void tell(double factor, bool stop);
   /// All of finish() that is computed, in device memory.
-  void compute(double factor, bool stop);
+  void compute();
   void share_squares();
   /// What was computed, once it is.
   StepResult result();
@@ -135,6 +150,9 @@ class TrainingStep {
   // losses that are not finite, as the ranks of a copy add these up.
   Numbers numbers_;
   std::pmr::vector<double> numbers_here_;  // the same, for the program
+  std::span<AdamWCoefficients> coefficients_;
+  std::vector<std::unique_ptr<Repeated>> repeated_;  // of each number of rows
+  std::int64_t replays_ = 0;
 };
 
 /// The simplest step: mean square on one micro-batch, without data parallelism. Returns the loss.

@@ -26,13 +26,16 @@ std::vector<TimedStep> train(Mlp& model, const Tensor& x, const DemoOptions& opt
   adamw.learning_rate = options.learning_rate;
   AdamW optimizer(model.parameters(), adamw);
   const Tensor target = Tensor::zeros(options.batch, options.width);
+  const MeanSquare loss(model.group(), model.output());
+  TrainingStep training(model, loss, optimizer);
   std::vector<TimedStep> steps;
   steps.reserve(static_cast<std::size_t>(std::min<std::int64_t>(options.steps, 1 << 20)));
   for (std::int64_t step = 0; step < options.steps; ++step) {
     const auto begin = std::chrono::steady_clock::now();
-    const double loss = training_step(model, optimizer, x.clone(model.memory()), target);
+    const StepResult result =
+        training.run(x.clone(model.memory()), target.clone(model.memory()), step);
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
-    steps.push_back({loss, elapsed.count()});
+    steps.push_back({result.loss, elapsed.count()});
   }
   return steps;
 }

@@ -46,7 +46,8 @@ StepResult TrainingStep::run(Tensor x, Tensor t, std::int64_t steps_done, double
   }
   copy(x, step->x);
   copy(t, step->t);
-  x = t = Tensor();
+  x = Tensor();  // the next batch may have their place
+  t = Tensor();
   tell(factor, stop);
   const auto compute_all = [&] {
     begin(step->x.rows(), 1, steps_done);

@@ -10,7 +10,7 @@ namespace colonnade::inline COLONNADE_PRECISION {
 
 Loss::Output Loss::forward(Tensor y, ConstMatrixView t) const {
   Numbers sum(1);
-  Cache cache = forward(std::move(y), t, sum.span());
+  Cache cache = forward_on_device(std::move(y), t, sum.span());
   return {sum.on_host().front(), std::move(cache)};
 }
 
@@ -21,7 +21,8 @@ MeanSquare::MeanSquare(ProcessGroup& group, OutputColumns columns)
               {.hint = "build the model without shard_output"});
 }
 
-Loss::Cache MeanSquare::forward(Tensor y, ConstMatrixView t, std::span<double> sum) const {
+Loss::Cache MeanSquare::forward_on_device(Tensor y, ConstMatrixView t,
+                                          std::span<double> sum) const {
   const Span span = group_->span(Activity::loss);
   squared_error_forward(y, t, sum);
   tell_squared_error(*group_, columns_, y, t, sum.front());
@@ -57,7 +58,8 @@ CrossEntropy::CrossEntropy(ProcessGroup& group, OutputColumns columns, double la
               {.hint = "build the model with shard_output"});
 }
 
-Loss::Cache CrossEntropy::forward(Tensor y, ConstMatrixView t, std::span<double> sum) const {
+Loss::Cache CrossEntropy::forward_on_device(Tensor y, ConstMatrixView t,
+                                            std::span<double> sum) const {
   const Span span = group_->span(Activity::loss);
   const AccountScope charge = group_->charge(account_, Phase::forward);
   Numbers largest(y.rows(), group_->memory()), sums(3 * y.rows(), group_->memory());

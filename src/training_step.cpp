@@ -102,7 +102,7 @@ void TrainingStep::add(Tensor x, Tensor t, Index first_row) {
   if (x.rows() > 0) {
     const ForwardContext context{.training = true, .step = steps_done_, .first_row = first_row};
     auto [y, cache] = model_->forward(std::move(x), context);
-    Loss::Cache loss_cache = loss_->forward(std::move(y), t, loss_sum);
+    Loss::Cache loss_cache = loss_->forward_on_device(std::move(y), t, loss_sum);
     Tensor dy = loss_->backward(std::move(loss_cache), t, rows_);
     t = Tensor();
     model_->backward(std::move(cache), std::move(dy), ready);

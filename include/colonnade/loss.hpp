@@ -40,7 +40,7 @@ class Loss {
 
   /// y [n, columns.y], t [n, columns.total]. Leaves the loss, summed over the rows at hand, in the
   /// first of `sum`, in device memory. Collective.
-  virtual Cache forward(Tensor y, ConstMatrixView t, std::span<double> sum) const = 0;
+  virtual Cache forward_on_device(Tensor y, ConstMatrixView t, std::span<double> sum) const = 0;
   /// The same, and waits for the sum.
   Output forward(Tensor y, ConstMatrixView t) const;
   /// dy [n, columns.dy], complete, of the mean over `rows` rows: those of the whole batch, of which
@@ -56,8 +56,7 @@ class Loss {
 class MeanSquare final : public Loss {
  public:
   MeanSquare(ProcessGroup& group, OutputColumns columns);
-  using Loss::forward;
-  Cache forward(Tensor y, ConstMatrixView t, std::span<double> sum) const override;
+  Cache forward_on_device(Tensor y, ConstMatrixView t, std::span<double> sum) const override;
   Tensor backward(Cache cache, ConstMatrixView t, Index rows) const override;
   double divisor(Index rows) const override;
 
@@ -77,8 +76,7 @@ class CrossEntropy final : public Loss {
  public:
   /// `columns` must be those of a model with a sharded output.
   CrossEntropy(ProcessGroup& group, OutputColumns columns, double label_smoothing, bool exact);
-  using Loss::forward;
-  Cache forward(Tensor y, ConstMatrixView t, std::span<double> sum) const override;
+  Cache forward_on_device(Tensor y, ConstMatrixView t, std::span<double> sum) const override;
   Tensor backward(Cache cache, ConstMatrixView t, Index rows) const override;
   double divisor(Index rows) const override;
 

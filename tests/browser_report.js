@@ -21,8 +21,14 @@ function isDrawn(canvas) {
 }
 const countDrawn = () => [...document.querySelectorAll("canvas")].filter(isDrawn).length;
 
-addEventListener("load", () => setTimeout(() => {
+/** Calls `next` when the page has drawn its charts, which it does frames later than it is loaded. */
+function whenDrawn(next, tries = 40) {
   const drawn = countDrawn();
+  if (drawn === 0 && tries > 0) setTimeout(() => whenDrawn(next, tries - 1), 100);
+  else setTimeout(() => next(countDrawn()), 200);
+}
+
+addEventListener("load", () => whenDrawn(drawn => {
   const texts = [...document.querySelectorAll("button, th")].map(node => node.textContent);
   // Another scale, and no run any more.
   for (const node of document.querySelectorAll("input, #legend button")) node.click();
@@ -39,4 +45,4 @@ addEventListener("load", () => setTimeout(() => {
       ...new Set(texts.filter(text => text !== "").map(text => `text ${text}`)),
     ].join("\n"), "*");
   }, 200);
-}, 200));
+}));

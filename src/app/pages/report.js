@@ -238,7 +238,8 @@ function addLegend() {
     button.addEventListener("click", () => {
       shown[index] = !shown[index];
       button.setAttribute("aria-pressed", shown[index]);
-      for (const chart of charts) chart.plot.setSeries(index + 1, { show: shown[index] });
+      // One that is not drawn yet looks at what is shown when it is.
+      for (const chart of charts) chart.plot?.setSeries(index + 1, { show: shown[index] });
     });
     legend.append(button);
   });

@@ -21,22 +21,21 @@ function isDrawn(canvas) {
 }
 const countDrawn = () => [...document.querySelectorAll("canvas")].filter(isDrawn).length;
 
-/** Calls `next` when the page has drawn its charts, which it does frames later than it is loaded. */
-function whenDrawn(next, tries = 40) {
-  const drawn = countDrawn();
-  if (drawn === 0 && tries > 0) setTimeout(() => whenDrawn(next, tries - 1), 100);
+/** Calls `next` when the page shows lines, or none, which it does frames later than it is told to. */
+function whenShown(lines, next, tries = 30) {
+  if ((countDrawn() > 0) !== lines && tries > 0) setTimeout(() => whenShown(lines, next, tries - 1), 100);
   else setTimeout(() => next(countDrawn()), 200);
 }
 
-addEventListener("load", () => whenDrawn(drawn => {
+addEventListener("load", () => whenShown(true, drawn => {
   const texts = [...document.querySelectorAll("button, th")].map(node => node.textContent);
   // Another scale, and no run any more.
   for (const node of document.querySelectorAll("input, #legend button")) node.click();
-  setTimeout(() => {
+  whenShown(false, hidden => {
     parent.postMessage([
       ...problems,
       `drawn ${drawn}`,
-      `drawn when hidden ${countDrawn()}`,
+      `drawn when hidden ${hidden}`,
       `bars ${document.querySelectorAll(".bar").length}`,
       `loaded ${performance.getEntriesByType("resource").length}`,
       `wider ${document.documentElement.scrollWidth > innerWidth}`,
@@ -44,5 +43,5 @@ addEventListener("load", () => whenDrawn(drawn => {
       `injected ${document.querySelectorAll("main b, header b, [data-injected]").length}`,
       ...new Set(texts.filter(text => text !== "").map(text => `text ${text}`)),
     ].join("\n"), "*");
-  }, 200);
+  });
 }));

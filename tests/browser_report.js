@@ -21,17 +21,17 @@ function isDrawn(canvas) {
 }
 const countDrawn = () => [...document.querySelectorAll("canvas")].filter(isDrawn).length;
 
-/** Calls `next` when the page shows lines, or none, which it does frames later than it is told to. */
-function whenShown(lines, next, tries = 30) {
-  if ((countDrawn() > 0) !== lines && tries > 0) setTimeout(() => whenShown(lines, next, tries - 1), 100);
+/** Calls `next` when so many charts show lines, which they do frames later than they are told to. */
+function whenShown(charts, next, tries = 30) {
+  if (countDrawn() !== charts && tries > 0) setTimeout(() => whenShown(charts, next, tries - 1), 100);
   else setTimeout(() => next(countDrawn()), 200);
 }
 
-addEventListener("load", () => whenShown(true, drawn => {
+addEventListener("load", () => whenShown(6, drawn => {
   const texts = [...document.querySelectorAll("button, th")].map(node => node.textContent);
   // Another scale, and no run any more.
   for (const node of document.querySelectorAll("input, #legend button")) node.click();
-  whenShown(false, hidden => {
+  whenShown(0, hidden => {
     parent.postMessage([
       ...problems,
       `drawn ${drawn}`,

@@ -22,7 +22,7 @@ function isDrawn(canvas) {
 const countDrawn = () => [...document.querySelectorAll("canvas")].filter(isDrawn).length;
 
 /** Calls `next` when so many charts show lines, which they do frames later than they are told to. */
-function whenShown(charts, next, tries = 30) {
+function whenShown(charts, next, tries = 100) {
   if (countDrawn() !== charts && tries > 0) setTimeout(() => whenShown(charts, next, tries - 1), 100);
   else setTimeout(() => next(countDrawn()), 200);
 }

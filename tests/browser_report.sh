@@ -32,7 +32,7 @@ opens() {
 END
   # A profile of its own, for root and in a container; no time passes while nothing happens.
   timeout -k 2 60 "$browser" --headless --no-sandbox --disable-gpu --disable-dev-shm-usage \
-    --user-data-dir="$scratch/profile" --virtual-time-budget=10000 --dump-dom "$@" \
+    --user-data-dir="$scratch/profile" --virtual-time-budget=30000 --dump-dom "$@" \
     "file://$scratch/frame.html" 2>/dev/null | sed -n '/<pre/,/<\/pre>/p' |
     sed 's/<[^>]*>//g; s/&lt;/</g; s/&gt;/>/g; s/&amp;/\&/g' >"$scratch/said"
 }

@@ -238,8 +238,7 @@ function addLegend() {
     button.addEventListener("click", () => {
       shown[index] = !shown[index];
       button.setAttribute("aria-pressed", shown[index]);
-      // One that is not drawn yet looks at what is shown when it is.
-      for (const chart of charts) chart.plot?.setSeries(index + 1, { show: shown[index] });
+      for (const chart of charts) chart.plot.setSeries(index + 1, { show: shown[index] });
     });
     legend.append(button);
   });
@@ -251,6 +250,8 @@ addCharts();
 addMemory();
 addPhases();
 addOptions();
+// At once, and not when the observers are first heard: that may be frames later, or never without a screen.
+for (const chart of charts) chart.resize();
 document.getElementById("footer").textContent = `Made by colonnade ${version}.`;
 matchMedia("(prefers-color-scheme: dark)")
   .addEventListener("change", () => charts.forEach(chart => chart.draw()));

@@ -98,6 +98,7 @@ Fingerprint ProcessGroup::next_call(Collective kind, Index count, DataType type,
 template <class Work>
 void ProcessGroup::measured(const Fingerprint& call, Activity activity, Index bytes_sent,
                             Work&& work) {
+  settle();
   const std::int64_t begin = ticks();
   {
     const Inside inside(place_.get(), Whereabouts::inside, call);
@@ -110,6 +111,7 @@ void ProcessGroup::measured(const Fingerprint& call, Activity activity, Index by
 template <class Work>
 void ProcessGroup::measured_in_flight(Activity activity, Work&& work) {
   if (started_.empty()) return;
+  settle();
   const std::int64_t begin = ticks();
   {
     const bool waits = activity == Activity::finish;
@@ -122,6 +124,7 @@ void ProcessGroup::measured_in_flight(Activity activity, Work&& work) {
 
 void ProcessGroup::count(const Fingerprint& call, Activity activity, int account, Traffic traffic,
                          std::int64_t begin) {
+  settle();
   const std::int64_t end = ticks_after();
   traffic.seconds = static_cast<double>(end - begin) * seconds_per_tick_;
   const auto k = static_cast<std::size_t>(call.kind);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "colonnade/error.hpp"
+
 namespace colonnade {
 
 static_assert(std::has_unique_object_representations_v<SpanRecord>);
@@ -50,6 +52,14 @@ std::string_view to_string(Activity activity) {
 Timeline::Timeline(std::size_t capacity)
     : ring_(std::max<std::size_t>(capacity, 1)), older_(look_at_both_clocks()), newer_(older_) {
   look();
+}
+
+// What went wrong on the device the next op says: here an exception may be on its way already.
+void Timeline::wait_for_ops() noexcept {
+  try {
+    finish_device_work();
+  } catch (const Error&) {
+  }
 }
 
 // The clocks are laid side by side once a round, so that a line between two anchors is short, but

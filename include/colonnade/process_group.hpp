@@ -168,6 +168,10 @@ class ProcessGroup {
 
   bool is_recorded() const { return timeline_ != nullptr; }
 
+  /// Whether the seconds of traffic are what collectives took. On GPUs they return before they are
+  /// done, and only a recorded group waits for them.
+  bool times_collectives() const { return is_recorded() || host_reaches_device_memory(); }
+
   /// Records what this rank does until the end of the scope, as a part of the account and phase
   /// that its collectives are charged to now. `number` is that of a step. The group must stay where
   /// it is meanwhile.
@@ -256,6 +260,9 @@ class ProcessGroup {
   void measured(const Fingerprint& call, Activity activity, Index bytes_sent, Work&& work);
   template <class Work>
   void measured_in_flight(Activity activity, Work&& work);
+  void settle() const {
+    if (timeline_ != nullptr) timeline_->settle();
+  }
   void count(const Fingerprint& call, Activity activity, int account, Traffic traffic,
              std::int64_t begin);
 

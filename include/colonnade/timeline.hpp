@@ -1,6 +1,9 @@
 // What a rank did and when: a span of time for each product, each collective and each other part of
 // a step, kept in a ring of fixed size. Attached to a process group (ProcessGroup::record), which
 // everything that computes a step has at hand; where none is attached a span costs a branch.
+//
+// Where ops return before they are done, on a GPU, a look at the clock first waits for them: a span
+// is then the time that its ops take, and the program asks for the next ones later than it would.
 #pragma once
 
 #include <algorithm>
@@ -12,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "colonnade/device_memory.hpp"
 #include "colonnade/fingerprint.hpp"
 #include "colonnade/ticks.hpp"
 
@@ -73,6 +77,11 @@ class Timeline {
   /// Keeps the `capacity` newest spans, 40 bytes each; at least one.
   explicit Timeline(std::size_t capacity);
 
+  /// Before a look at the clock: returns when this thread's ops are done.
+  void settle() const {
+    if (ops_return_early_) wait_for_ops();
+  }
+
   /// Spans that are kept, in the order in which they ended.
   std::vector<SpanRecord> records() const;
   /// Spans that were recorded, but are kept no more.
@@ -90,7 +99,10 @@ class Timeline {
 
   /// Looks at the clock. Never before the last look, whatever the processor does with the order of
   /// what it computes: so spans nest and none ends before it begins.
-  std::int64_t look() { return last_look_ = std::max(last_look_, ticks()); }
+  std::int64_t look() {
+    settle();
+    return last_look_ = std::max(last_look_, ticks());
+  }
   std::int64_t last_look() const { return last_look_; }
 
   /// A span begins: what ends before it does is nested in it.
@@ -113,7 +125,9 @@ class Timeline {
     if (++next_ == ring_.size()) begin_round();
   }
   void begin_round();
+  static void wait_for_ops() noexcept;
 
+  const bool ops_return_early_ = !host_reaches_device_memory();
   std::vector<SpanRecord> ring_;  // with times in ticks
   std::size_t next_ = 0;          // the place of the next record
   std::int64_t last_look_ = 0;

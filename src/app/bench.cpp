@@ -197,9 +197,10 @@ StepTimes time_steps(TrainingJob& training, const Dataset& data, const TrainerOp
           .communication = summarize(std::move(communication)).median};
 }
 
-/// The same steps, recorded. Collective.
+/// The same steps, recorded; what they spend in collectives stands in `communication` too.
+/// Collective.
 StepProfile record_steps(TrainingJob& training, const Dataset& data, const TrainerOptions& options,
-                         double seconds) {
+                         double seconds, double& communication) {
   // Room for some thousand small steps or for a few of any: a span for each of a dozen parts of
   // each layer.
   const std::size_t step =
@@ -210,7 +211,7 @@ StepProfile record_steps(TrainingJob& training, const Dataset& data, const Train
   Mesh& mesh = training.mesh();
   mesh.tp().record(timeline);
   mesh.dp().record(timeline);
-  time_steps(training, data, options, seconds);
+  communication = time_steps(training, data, options, seconds).communication;
   mesh.tp().record(nullptr);
   mesh.dp().record(nullptr);
   return profile_steps(mesh, *timeline);
@@ -250,7 +251,10 @@ int run_bench_mlp(ProcessGroup& world, const Device& device, const BenchOptions&
   result.limits = measure_limits(*training, result.trainer, options, device);
   if (world.rank() == 0) print_limits(result);
   result.step = time_steps(*training, *data, result.trainer, options.seconds);
-  result.profile = record_steps(*training, *data, result.trainer, options.seconds / 3);
+  double communication = 0;
+  result.profile =
+      record_steps(*training, *data, result.trainer, options.seconds / 3, communication);
+  if (!world.times_collectives()) result.step.communication = communication;
   const std::vector<std::string> devices = gather_text(world, describe(device, world.rank()));
   collectively(world, [&] {
     if (world.rank() != 0) return;

@@ -76,9 +76,14 @@ void print_summary(ProcessGroup& world, const Mlp& model, const Totals& totals) 
   std::printf("GFLOP/s           %.1f", rate * 1e-9);
   if (peak > 0) std::printf(", %.1f%% of the cores' %.1f", 100 * rate / peak, peak * 1e-9);
   // Time inside of collectives: what goes on while a rank computes is not in it.
-  std::printf("\ncommunication     %s, %.1f%% of the time, not hidden by computing\n",
-              render_duration(totals.communication.seconds).c_str(),
-              100 * totals.communication.seconds / seconds);
+  std::printf("\ncommunication     ");
+  if (world.times_collectives()) {
+    std::printf("%s, %.1f%% of the time, not hidden by computing\n",
+                render_duration(totals.communication.seconds).c_str(),
+                100 * totals.communication.seconds / seconds);
+  } else {
+    std::printf("not timed, because the program waits for none; with --log it does\n");
+  }
   std::printf("sent by each rank");
   for (const std::int64_t bytes : sent) {
     std::printf(" %s", render_bytes(static_cast<double>(bytes)).c_str());

@@ -135,10 +135,12 @@ void LinearLayer::activate(const ForwardContext& context, Index first_col, Matri
   const Tensor sum = copy_if_observed(z);
   activation_forward(options_.activation, bias_.value, z, y);
   if (options_.dropout > 0 && context.training) {
-    dropout_forward({.random = dropout_.at(context.step),
+    const std::uint64_t* const step = context.step_on_device;
+    dropout_forward({.random = step != nullptr ? dropout_ : dropout_.at(context.step),
                      .rate = options_.dropout,
                      .first_row = context.first_row,
-                     .first_col = first_col},
+                     .first_col = first_col,
+                     .step = step},
                     y, z);
   }
   tell_activation(sum, y, z, first_col);

@@ -65,6 +65,7 @@ void* RecyclingMemory::do_allocate(std::size_t bytes, std::size_t /*alignment*/)
     used_.push_back({upstream_->allocate(bytes, tensor_alignment), bytes});
     bytes_held_ += bytes;
   }
+  if (open_ != nullptr) open_->blocks_.push_back(used_.back());
   return used_.back().address;
 }
 
@@ -77,10 +78,37 @@ void RecyclingMemory::do_deallocate(void* address, std::size_t /*bytes*/,
   const Block block = *found;
   *found = used_.back();
   used_.pop_back();
+  keep(block);
+}
+
+void RecyclingMemory::keep(const Block& block) {
   const auto place =
       std::lower_bound(free_.begin(), free_.end(), block.bytes,
                        [](const Block& kept, std::size_t size) { return kept.bytes < size; });
   free_.insert(place, block);
+}
+
+RecyclingMemory::Reservation::Reservation(RecyclingMemory& memory) : memory_(&memory) {
+  assert(memory.open_ == nullptr);
+  memory.open_ = this;
+}
+
+// A block may have been handed out several times, and what is still in use is in good hands.
+void RecyclingMemory::Reservation::close() {
+  memory_->open_ = nullptr;
+  const auto noted = [this](const Block& block) {
+    return std::any_of(blocks_.begin(), blocks_.end(),
+                       [&](const Block& own) { return own.address == block.address; });
+  };
+  const auto set_apart = std::stable_partition(memory_->free_.begin(), memory_->free_.end(),
+                                               [&](const Block& block) { return !noted(block); });
+  blocks_.assign(set_apart, memory_->free_.end());
+  memory_->free_.erase(set_apart, memory_->free_.end());
+}
+
+RecyclingMemory::Reservation::~Reservation() {
+  if (memory_->open_ == this) close();
+  for (const Block& block : blocks_) memory_->keep(block);
 }
 
 }  // namespace colonnade

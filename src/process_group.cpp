@@ -291,6 +291,18 @@ int ProcessGroup::account(std::string_view name) {
   return static_cast<int>(accounts_.size()) - 1;
 }
 
+void ProcessGroup::count_again(std::span<const Account> again) {
+  for (std::size_t i = 0; i < again.size(); ++i) {
+    for (std::size_t kind = 0; kind < collective_count; ++kind) {
+      const Traffic once = {.calls = again[i].traffic[kind].calls,
+                            .bytes_sent = again[i].traffic[kind].bytes_sent};
+      traffic_[kind] += once;
+      accounts_[i].traffic[kind] += once;
+      calls_ += once.calls;
+    }
+  }
+}
+
 AccountScope ProcessGroup::charge(int account, Phase phase) {
   check_account(accounts_, account);
   return AccountScope(*this, account, phase);

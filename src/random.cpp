@@ -45,11 +45,7 @@ std::array<std::uint32_t, 4> KeyedRandom::words32(std::uint64_t index) const {
 
 KeyedRandom KeyedRandom::at(std::uint64_t number) const {
   KeyedRandom other = *this;
-  std::uint64_t hash = stream_;  // FNV-1a goes on over the number's bytes
-  for (int shift = 0; shift < 64; shift += 8) {
-    hash = (hash ^ (number >> shift & 0xff)) * 0x100000001b3u;
-  }
-  other.stream_ = hash;
+  other.stream_ = stream_at(stream_, number);
   return other;
 }
 

@@ -12,8 +12,7 @@ class Replay {
   virtual ~Replay() = default;
 
   /// Does `work`, and keeps what this thread asks of the device meanwhile: launches and copies with
-  /// the addresses and numbers that they have now. It must not wait for the device, nor ask for
-  /// memory that nobody has given back.
+  /// the addresses and numbers that they have now. It must not wait for the device.
   virtual void record(const std::function<void()>& work) = 0;
 
   /// Asks for the same again. Something was recorded.

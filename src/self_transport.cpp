@@ -27,6 +27,7 @@ class SelfTransport final : public Transport {
   }
   void progress() override {}
   void finish_first() override {}
+  bool is_replayable() const override { return true; }
   std::unique_ptr<Transport> split(int, int) override { return make_self_transport(); }
   std::unique_ptr<Transport> split_by_node() override { return make_self_transport(); }
 };

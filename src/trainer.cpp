@@ -208,9 +208,12 @@ std::pair<Tensor, Tensor> Trainer::batch_of(std::span<const Index> rows, Range p
 StepResult Trainer::compute_step(std::span<const Index> rows, double factor) {
   const Index count = static_cast<Index>(rows.size());
   try {
-    if (parts_.size() == 1 && parts_.front().size() == count) {
-      auto [x, t] = batch_of(rows, parts_.front());
-      return training_step_.run(std::move(x), std::move(t), position_.step, factor, should_stop());
+    if (parts_.size() == 1) {
+      const Range part = parts_.front();
+      auto [x, t] = batch_of(rows, part);
+      return training_step_.run(std::move(x), std::move(t),
+                                {.rows = count, .first_row = part.begin}, position_.step, factor,
+                                should_stop());
     }
     training_step_.begin(count, static_cast<Index>(parts_.size()), position_.step);
     for (const Range part : parts_) {

@@ -62,9 +62,11 @@ void TrainingStep::begin(Index rows, Index micro_batches, std::int64_t steps_don
   zero_gradients();
   gradient_sums_height_ = 0;  // a step that an exception ended may have left some
   rows_ = rows;
+  told_steps_done_ = nullptr;
   micro_batches_ = micro_batches;
   added_ = 0;
   steps_done_ = static_cast<std::uint64_t>(steps_done);
+  if (micro_batches > 1) repeated_.clear();  // what they have the addresses of moves
   if (std::ssize(loss_sums_.span()) < micro_batches) {
     loss_sums_ = Numbers(micro_batches, model_->memory());
   }
@@ -100,7 +102,10 @@ void TrainingStep::add(Tensor x, Tensor t, Index first_row) {
   };
   const std::span<double> loss_sum = loss_sums_.span().subspan(static_cast<std::size_t>(added_), 1);
   if (x.rows() > 0) {
-    const ForwardContext context{.training = true, .step = steps_done_, .first_row = first_row};
+    const ForwardContext context{.training = true,
+                                 .step = steps_done_,
+                                 .first_row = first_row,
+                                 .step_on_device = told_steps_done_};
     auto [y, cache] = model_->forward(std::move(x), context);
     Loss::Cache loss_cache = loss_->forward_on_device(std::move(y), t, loss_sum);
     Tensor dy = loss_->backward(std::move(loss_cache), t, rows_);

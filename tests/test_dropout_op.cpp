@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "bits.hpp"
+#include "colonnade/device_array.hpp"
 #include "colonnade/ops.hpp"
 #include "harness.hpp"
 #include "numbers.hpp"
@@ -37,6 +38,17 @@ TEST_CASE("dropout keeps what its table of random words says") {
       CHECK(y(i, j) == (dropped ? 0 : static_cast<Scalar>(1 / 0.7)));
     }
   }
+}
+
+TEST_CASE("dropout's step may be a number in device memory") {
+  const std::uint64_t number = 0x1234567890;
+  const Tensor before = random_matrix(301, 20, "y");
+  Tensor want = before.clone(), got = before.clone();
+  dropout_forward({keyed.at(number), 0.4, 2, 3}, want, {});
+  const DeviceArray<std::uint64_t> step(std::span(&number, 1));
+  dropout_forward({keyed, 0.4, 2, 3, step.span().data()}, got, {});
+  CHECK(same_bits(got, want));
+  CHECK_FALSE(same_bits(got, before));
 }
 
 TEST_CASE("a dropout mask does not depend on where the matrix at hand begins") {

@@ -127,6 +127,31 @@ TEST_CASE("the smallest block that fits is taken") {
   memory.deallocate(taken, 500, tensor_alignment);
 }
 
+TEST_CASE("what is reserved is nobody else's until the reservation ends") {
+  CountingMemory upstream;
+  RecyclingMemory memory(&upstream);
+  step(memory);
+  {
+    RecyclingMemory::Reservation reservation(memory);
+    step(memory);
+    void* const still_used = memory.allocate(2000, tensor_alignment);
+    reservation.close();
+    CHECK(upstream.allocations == 4);
+    memory.deallocate(still_used, 2000, tensor_alignment);  // was in use: anybody's from now on
+    memory.deallocate(memory.allocate(2000, tensor_alignment), 2000, tensor_alignment);
+    CHECK(upstream.allocations == 4);
+    step(memory);  // has nothing but that block, which fits one of its three
+    CHECK(upstream.allocations == 6);
+  }
+  const int allocations = upstream.allocations;
+  for (int i = 0; i < 2; ++i) step(memory);
+  CHECK(upstream.allocations == allocations);
+  std::vector<void*> all;
+  for (int i = 0; i < 4; ++i) all.push_back(memory.allocate(4096, tensor_alignment));
+  CHECK(upstream.allocations == allocations);
+  for (void* block : all) memory.deallocate(block, 4096, tensor_alignment);
+}
+
 TEST_CASE("blocks in use are aligned and don't overlap") {
   RecyclingMemory memory;
   const std::vector<std::size_t> sizes = {1, 64, 65, 100, 64, 1, 1000, 65};

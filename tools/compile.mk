@@ -43,8 +43,9 @@ test_flags := $(subst -O3,-O1,$(common_flags)) -Itests $(if $(is_clang),,-Wno-ar
 libraries := $(mpi_libs) $(backend_libs)
 
 # Kernels: by nvcc, whose host compiler is ours; or as C++, where a GPU is pretended. As on the CPU,
-# no a * b + c in one instruction unless the code says so.
-cuda_compile := $(if $(GPU),$(CXX) $(flags) -x c++,$(nvcc) -std=c++20 -O3 -lineinfo -fmad=false -arch=$(cuda_arch) \
+# no a * b + c in one instruction unless the code says so. Kernels may call constexpr functions.
+cuda_compile := $(if $(GPU),$(CXX) $(flags) -x c++,$(nvcc) -std=c++20 -O3 -lineinfo -fmad=false --expt-relaxed-constexpr \
+  -arch=$(cuda_arch) \
   -ccbin $(CXX) -Xcompiler -Wall$(comma)-Wextra$(if $(WERROR),$(comma)-Werror) -Iinclude -Isrc $(cuda_cflags))
 
 # Linking anew is needed when the command or the list of objects changed, not only the objects.

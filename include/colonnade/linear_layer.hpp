@@ -22,6 +22,8 @@ struct ForwardContext {
   bool training = false;   // else nothing is dropped
   std::uint64_t step = 0;  // optimizer steps before this one
   Index first_row = 0;     // of x, among the rows of the whole batch
+  /// Where `step` stands in device memory, for a forward that is recorded; else null.
+  const std::uint64_t* step_on_device = nullptr;
 };
 
 inline namespace COLONNADE_PRECISION {

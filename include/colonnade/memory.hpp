@@ -35,16 +35,38 @@ class RecyclingMemory final : public std::pmr::memory_resource {
     std::size_t bytes;
   };
 
+ public:
+  /// Sets apart what is handed out from its begin to close(), for work that a device will do again
+  /// at the same addresses: what was given back by then is nobody else's until the reservation
+  /// ends. One at a time is open, and none outlives its memory.
+  class Reservation {
+   public:
+    explicit Reservation(RecyclingMemory& memory);
+    Reservation(const Reservation&) = delete;
+    Reservation& operator=(const Reservation&) = delete;
+    ~Reservation();
+    void close();
+
+   private:
+    friend class RecyclingMemory;
+    RecyclingMemory* memory_;
+    std::vector<Block> blocks_;
+  };
+
+ private:
   void* do_allocate(std::size_t bytes, std::size_t alignment) override;
   void do_deallocate(void* address, std::size_t bytes, std::size_t alignment) override;
   bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override {
     return this == &other;
   }
 
+  void keep(const Block& block);
+
   std::pmr::memory_resource* upstream_;
   std::vector<Block> free_;  // ordered by size
   std::vector<Block> used_;  // a step holds a few dozen blocks: a scan beats a hash table
   std::size_t bytes_held_ = 0;
+  Reservation* open_ = nullptr;
 };
 
 }  // namespace colonnade

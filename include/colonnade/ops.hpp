@@ -95,6 +95,9 @@ struct DropoutMask {
   double rate = 0;
   Index first_row = 0;
   Index first_col = 0;
+  /// A number in device memory, or null. With it random.at(*step) decides: an op that is done again
+  /// as it was recorded finds another number there.
+  const std::uint64_t* step = nullptr;
 };
 
 /// y and derivative, both [n, m], become 0 where dropped and 1 / (1 - rate) times themselves

@@ -213,6 +213,20 @@ class ProcessGroup {
   Traffic traffic(int account, Collective kind) const;
   std::span<const Account> accounts() const { return accounts_; }
 
+  // For work that a device does again (Replay), collectives included.
+
+  /// Whether it may: no rank calls anything then, so that nobody can record, watch or observe it.
+  /// The same on all ranks.
+  bool is_replayable() const {
+    return transport_->is_replayable() && timeline_ == nullptr && observer_ == nullptr;
+  }
+  /// Counts calls and bytes of `again` once more, but no time: nobody knows it. The accounts are
+  /// this group's.
+  void count_again(std::span<const Account> again);
+
+  /// What tensors of the recorded work lay in, nobody else's until the reservation ends.
+  RecyclingMemory::Reservation reserve_memory() { return RecyclingMemory::Reservation(*memory_); }
+
   /// Where tensors of a step live: device memory, kept from step to step.
   std::pmr::memory_resource* memory() { return memory_.get(); }
   /// The same in the program's own memory, for what is no tensor.

@@ -49,6 +49,15 @@ class KeyedRandom {
   std::uint64_t stream_;  // 64-bit FNV-1a of the name
 };
 
+/// The stream of KeyedRandom::at(number), from that of the table it is asked of: FNV-1a, which made
+/// that of the name, goes on over the number's bytes.
+constexpr std::uint64_t stream_at(std::uint64_t stream, std::uint64_t number) {
+  for (int shift = 0; shift < 64; shift += 8) {
+    stream = (stream ^ (number >> shift & 0xff)) * 0x100000001b3u;
+  }
+  return stream;
+}
+
 /// The numbers 0..n-1 in the order in which `epoch` visits them: a Fisher-Yates shuffle whose i-th
 /// choice is keyed by (seed, epoch, i), the same on every rank without a message.
 std::vector<Index> shuffled_order(Index n, std::uint64_t seed, std::uint64_t epoch);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <memory_resource>
 #include <optional>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "colonnade/data_parallel.hpp"
+#include "colonnade/device_array.hpp"
 #include "colonnade/loss.hpp"
 #include "colonnade/mlp.hpp"
 #include "colonnade/optimizer.hpp"
@@ -60,6 +62,13 @@ class NonFinite final : public Error {
 std::vector<Range> micro_batches(Index rows, int dp_size, int dp_rank, Index accumulate,
                                  Index row_blocks);
 
+/// Where the rows of a micro-batch stand in the whole batch.
+struct BatchPart {
+  Index rows = 0;  // of the whole batch, over all micro-batches and data-parallel ranks
+  Index first_row = 0;
+  friend bool operator==(const BatchPart&, const BatchPart&) = default;
+};
+
 inline namespace COLONNADE_PRECISION {
 
 /// Usage: begin(), add() for each micro-batch, finish(); or sum() in the place of finish() for the
@@ -97,18 +106,29 @@ class TrainingStep {
   /// of the mesh, with no message of its own.
   StepResult finish(double factor = 1, bool stop = false);
 
-  /// A whole step on one micro-batch that has all rows: begin, add and finish. A small one of a
-  /// rank alone is recorded when its like has come twice, and from then on done again as recorded,
-  /// where the backend can.
-  StepResult run(Tensor x, Tensor t, std::int64_t steps_done = 0, double factor = 1,
+  /// A whole step on the only micro-batch of this rank: begin, add and finish. Where the backend
+  /// and the groups can, a small one is recorded when its like has come twice, and from then on
+  /// done again as recorded: parameters must keep their places in memory. The same choice is made
+  /// on all ranks.
+  StepResult run(Tensor x, Tensor t, BatchPart part, std::int64_t steps_done = 0, double factor = 1,
                  bool stop = false);
+
+  /// The same for a micro-batch that has all rows.
+  StepResult run(Tensor x, Tensor t, std::int64_t steps_done = 0, double factor = 1,
+                 bool stop = false) {
+    const Index rows = x.rows();
+    return run(std::move(x), std::move(t), {.rows = rows}, steps_done, factor, stop);
+  }
 
   /// Steps that were done again.
   std::int64_t replays() const { return replays_; }
 
  private:
   struct Repeated;
-  Repeated* repeated(ConstMatrixView x, ConstMatrixView t);
+  bool is_repeatable(Index rows, BatchPart part) const;
+  Repeated* repeated(ConstMatrixView x, ConstMatrixView t, BatchPart part);
+  void tell_steps_done(std::uint64_t steps);
+  void repeat(Repeated& step, const std::function<void()>& compute_all);
 
   void check_count(bool fits) const;
   void zero_gradients();
@@ -142,6 +162,9 @@ class TrainingStep {
   Index micro_batches_ = 0;
   Index added_ = 0;
   std::uint64_t steps_done_ = 0;
+  // The same in device memory, and null for steps that are not done again.
+  DeviceArray<std::uint64_t> steps_done_there_;
+  const std::uint64_t* told_steps_done_ = nullptr;
   Numbers loss_sums_;                               // of the micro-batches
   std::vector<std::vector<Tensor>> gradient_sums_;  // of parts of the tree, waiting for their join
   Index gradient_sums_height_ = 0;

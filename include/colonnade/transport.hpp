@@ -115,6 +115,10 @@ class Transport {
   /// The ranks that share the memory of one node, in the order of this group.
   virtual std::unique_ptr<Transport> split_by_node() = 0;
 
+  /// Whether collectives of buffers in device memory are ops there among others, which the device
+  /// can do again without a call of this rank. The same on all ranks.
+  virtual bool is_replayable() const { return false; }
+
   // Memory for tensors of a step, where ranks share some; null where they don't. All ranks take and
   // give back tensors of the same sizes in the same order, beside the collectives of this group.
 

@@ -150,6 +150,10 @@ class DeviceTransport final : public Transport {
     host_transport().finish_first();
   }
 
+  bool is_replayable() const override {
+    return by_nccl_ && !host_reaches_device_memory() && !hosts_meet();
+  }
+
   std::unique_ptr<Transport> split(int color, int key) override {
     return host_transport().split(color, key);
   }
@@ -176,16 +180,20 @@ class DeviceTransport final : public Transport {
   }
 
   DeviceCollectives& next_on_gpu() {
-    // NCCL doesn't tell one collective from another, and waits for a missing rank where nobody sees
-    // it, in a GPU. So the hosts meet first if anybody watches, and where ranks are threads: the
-    // others must learn of one that has failed, for no mpiexec ends them.
-    if (by_nccl_ && (watched_ || inner_->name() == "threads")) inner_->barrier();
+    if (by_nccl_ && hosts_meet()) inner_->barrier();
     if (device_collectives_) return *device_collectives_;
 #ifdef COLONNADE_NCCL
     if (by_nccl_) device_collectives_ = make_nccl_collectives(*inner_);
 #endif
     if (!device_collectives_) device_collectives_ = make_staged_collectives(*inner_);
     return *device_collectives_;
+  }
+
+  // NCCL doesn't tell one collective from another, and waits for a missing rank where nobody sees
+  // it, in a GPU. So the hosts meet first if anybody watches, and where ranks are threads: the
+  // others must learn of one that has failed, for no mpiexec ends them.
+  bool hosts_meet() const {
+    return watched_ || inner_->name() == "threads";
   }
 
   bool scatters_on_gpu(const void* send, const void* receive, std::span<const Range> pieces,

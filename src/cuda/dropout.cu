@@ -16,6 +16,7 @@ namespace {
 struct Drop {
   std::uint64_t key;
   std::uint64_t stream;
+  const std::uint64_t* step;
   std::uint64_t dropped_below;
   Scalar scale;
   Index first_row, first_col;
@@ -25,12 +26,13 @@ struct Drop {
   __host__ __device__ Index blocks() const { return (first_row + rows + 3) / 4 - first_row / 4; }
 };
 
-/// KeyedRandom::words32 of an index.
+/// KeyedRandom::words32 of an index, of the table that decides.
 __device__ r123::Philox4x32::ctr_type words32(const Drop& drop, std::uint64_t index) {
+  const std::uint64_t stream =
+      drop.step != nullptr ? stream_at(drop.stream, *drop.step) : drop.stream;
   const auto low = [](std::uint64_t x) { return static_cast<std::uint32_t>(x); };
   const auto high = [](std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); };
-  const r123::Philox4x32::ctr_type counter = {
-      {low(index), high(index), low(drop.stream), high(drop.stream)}};
+  const r123::Philox4x32::ctr_type counter = {{low(index), high(index), low(stream), high(stream)}};
   const r123::Philox4x32::key_type key = {{low(drop.key), high(drop.key)}};
   return r123::Philox4x32{}(counter, key);
 }
@@ -58,6 +60,7 @@ void dropout_forward(const DropoutMask& mask, MatrixView y, MatrixView derivativ
   check_dropout_forward(mask, y, derivative);
   const Drop drop = {.key = mask.random.key(),
                      .stream = mask.random.stream(),
+                     .step = mask.step,
                      .dropped_below = static_cast<std::uint64_t>(std::ceil(mask.rate * 0x1p32)),
                      .scale = static_cast<Scalar>(1 / (1 - mask.rate)),
                      .first_row = mask.first_row,

@@ -256,8 +256,8 @@ class NcclCollectives final : public DeviceCollectives {
     gather(buffer, cut_, 1, type);
   }
 
-  static gpu::Block make_block(Index count, DataType type) {
-    return {*device_memory(), count * static_cast<Index>(size_of(type))};
+  gpu::Block make_block(Index count, DataType type) {
+    return {memory_, count * static_cast<Index>(size_of(type))};
   }
 
   int rank_;
@@ -265,8 +265,11 @@ class NcclCollectives final : public DeviceCollectives {
   std::vector<Range> cut_;  // of an all-reduce
   gpu::Tree tree_;          // of the ranks
   gpu::SideStream beside_;
-  gpu::Event ready_;              // the ops before a collective
-  gpu::Event ended_;              // one that the ops wait for at once
+  gpu::Event ready_;  // the ops before a collective
+  gpu::Event ended_;  // one that the ops wait for at once
+  // Of collectives alone, which follow one another, those too that were recorded and are done
+  // again.
+  RecyclingMemory memory_{device_memory()};
   std::list<Started> under_way_;  // in this order
   std::list<Started> spare_;      // ended ones, whose memory serves again
   NcclCommunicator communicator_;

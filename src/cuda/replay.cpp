@@ -17,8 +17,9 @@ class Graph final : public Replay {
   void record(const std::function<void()>& work) override {
     forget();
     const cudaStream_t stream = gpu::stream();
-    // What other threads ask of the GPU meanwhile is none of it.
-    gpu::check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal),
+    // What other threads ask of the GPU meanwhile is none of it, and memory may be asked for: to
+    // have it is no part of the graph.
+    gpu::check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed),
                "cudaStreamBeginCapture");
     cudaGraph_t graph = nullptr;
     try {

@@ -2,8 +2,10 @@
 // first.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <utility>
+#include <vector>
 
 #include "colonnade/device_memory.hpp"
 #include "colonnade/shard.hpp"
@@ -21,17 +23,21 @@ class Scratch {
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
   ~Scratch() {
-    if (data_ != nullptr) device_memory()->deallocate(data_, bytes_);
+    for (const auto& [bytes, data] : outgrown_) device_memory()->deallocate(data, bytes);
+    device_memory()->deallocate(data_, bytes_);
   }
 
   /// Room for `count` numbers, whose values are undefined. What an earlier call returned is gone.
+  ///
+  /// It is never made less: what is too small is kept, for work that was recorded goes on using it.
+  /// Since the next is twice as large at least, all that is kept is no more than what is used.
   template <class Number>
   Number* reserve(Index count) {
     const std::size_t wanted = static_cast<std::size_t>(count) * sizeof(Number);
     if (wanted > bytes_) {
-      device_memory()->deallocate(std::exchange(data_, nullptr), std::exchange(bytes_, 0));
-      data_ = device_memory()->allocate(wanted);
-      bytes_ = wanted;
+      const std::size_t bytes = std::max(wanted, 2 * bytes_);
+      void* const data = device_memory()->allocate(bytes);
+      outgrown_.emplace_back(std::exchange(bytes_, bytes), std::exchange(data_, data));
     }
     return static_cast<Number*>(data_);
   }
@@ -40,6 +46,7 @@ class Scratch {
  private:
   std::size_t bytes_;
   void* data_;
+  std::vector<std::pair<std::size_t, void*>> outgrown_;
 };
 
 }  // namespace colonnade::gpu

@@ -11,6 +11,7 @@
 
 #include "colonnade/memory.hpp"
 #include "cuda/gpu.hpp"
+#include "cuda/uploads.hpp"
 
 namespace colonnade {
 
@@ -151,6 +152,10 @@ void finish_device_work() {
 // when it returns. Pinned memory, that which the host reaches and the GPU too, it uses later.
 void copy_bytes(const void* from, void* to, std::size_t bytes) {
   if (bytes == 0) return;
+  if (bytes <= gpu::Uploads::longest && gpu::is_out_of_reach(to) && !gpu::is_out_of_reach(from)) {
+    static thread_local gpu::Uploads uploads;
+    return uploads.copy(from, to, bytes);
+  }
   gpu::check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, gpu::stream()), "cudaMemcpyAsync");
   if (!gpu::is_out_of_reach(from) || !gpu::is_out_of_reach(to)) finish_device_work();
 }

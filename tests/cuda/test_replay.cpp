@@ -3,14 +3,17 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "colonnade/device_array.hpp"
 #include "colonnade/ops.hpp"
 #include "colonnade/sample_data.hpp"
 #include "colonnade/training_job.hpp"
 #include "colonnade/training_step.hpp"
 #include "harness.hpp"
+#include "replay.hpp"
 
 using namespace colonnade;
 
@@ -179,4 +182,17 @@ RANKS_TEST_CASE("ranks of an own GPU each may record their collectives", "2-4") 
   const std::string way(world.transport_name());
   const bool by_nccl = way.ends_with("+nccl") && !way.starts_with("threads");
   CHECK(world.is_replayable() == by_nccl);
+}
+
+TEST_CASE("a copy from the program's memory is not recorded") {
+  const std::unique_ptr<Replay> replay = make_replay();
+  if (replay == nullptr) return;  // the host reaches device memory, and nothing is recorded
+  DeviceArray<double> there(1);
+  const double here = 1;
+  const std::string error = harness::error_of([&] {
+    replay->record([&] { there.set({&here, 1}); });
+  });
+  CHECK(error.find("from the program's memory") != std::string::npos);
+  there.set({&here, 1});
+  CHECK(there.on_host().front() == 1);
 }

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <deque>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "errors.hpp"
@@ -57,7 +58,22 @@ struct Block {
   std::vector<std::unique_ptr<Fiber>> fibers;
   std::vector<Fiber*> idle;
 };
-thread_local Block the_block;
+
+// A thread may run kernels to its very end, in destructors of what it keeps. Once its block is gone
+// it gets another, which nobody destroys.
+constinit thread_local Block* block_of_thread = nullptr;
+
+struct BlockOwner {
+  ~BlockOwner() { delete std::exchange(block_of_thread, nullptr); }
+};
+
+Block& the_block() {
+  if (block_of_thread == nullptr) {
+    static thread_local BlockOwner owner;
+    block_of_thread = new Block;
+  }
+  return *block_of_thread;
+}
 
 uint3 index_of(unsigned thread) {
   return {thread % blockDim.x, thread / blockDim.x % blockDim.y, thread / blockDim.x / blockDim.y};
@@ -79,14 +95,14 @@ std::string where(const Place& place) {
 }
 
 void switch_to(Fiber& next) {
-  Fiber& mine = *the_block.running;
-  the_block.running = &next;
+  Fiber& mine = *the_block().running;
+  the_block().running = &next;
   mine.switch_to(next);
 }
 
 void make_ready(unsigned thread) {
-  the_block.threads[thread].wait = Wait::none;
-  the_block.ready.push_back(thread);
+  the_block().threads[thread].wait = Wait::none;
+  the_block().ready.push_back(thread);
 }
 
 bool complete(const Warp& warp, unsigned mask) {
@@ -96,7 +112,7 @@ bool complete(const Warp& warp, unsigned mask) {
 // All lanes of the mask that live are there: they get what was given. `last` goes on after the
 // others, for what was gathered lies with it.
 void release_warp(unsigned last) {
-  Block& b = the_block;
+  Block& b = the_block();
   Waiting& completing = b.threads[last];
   const unsigned first = last / 32 * 32;
   std::array<unsigned long long, 32>& gathered = b.gathered[last];
@@ -119,7 +135,7 @@ void release_warp(unsigned last) {
 }
 
 void release_block() {
-  Block& b = the_block;
+  Block& b = the_block();
   const Waiting* first = nullptr;
   for (unsigned t = 0; t < b.size; ++t) {
     if (b.threads[t].wait != Wait::block) continue;
@@ -136,7 +152,7 @@ void release_block() {
 // Nobody can go on: the barrier opens if all living threads are at it. A warp may have become
 // complete because a lane returned. Else threads wait for one that never comes.
 void release_or_fail() {
-  Block& b = the_block;
+  Block& b = the_block();
   if (b.at_barrier == b.size - b.ended) return release_block();
   for (unsigned t = 0; t < b.size; ++t) {
     if (b.threads[t].wait == Wait::warp && complete(b.warps[t / 32], b.threads[t].mask)) {
@@ -158,7 +174,7 @@ void release_or_fail() {
 void run_threads();
 
 Fiber& fresh_fiber() {
-  Block& b = the_block;
+  Block& b = the_block();
   if (b.idle.empty()) {
     b.fibers.push_back(std::make_unique<Fiber>(run_threads));
     return *b.fibers.back();
@@ -169,7 +185,7 @@ Fiber& fresh_fiber() {
 }
 
 void resume_first_ready() {
-  Block& b = the_block;
+  Block& b = the_block();
   const unsigned next = b.ready.front();
   b.ready.pop_front();
   b.current = next;
@@ -179,7 +195,7 @@ void resume_first_ready() {
 
 // The running thread has to wait; returns when it may go on.
 void suspend() {
-  Block& b = the_block;
+  Block& b = the_block();
   b.threads[b.current].fiber = b.running;
   b.threads[b.current].index = threadIdx;
   if (b.ready.empty() && b.started < b.size) return switch_to(fresh_fiber());
@@ -189,7 +205,7 @@ void suspend() {
 
 // What a fiber does: threads that have not begun, each to its end.
 void run_threads() {
-  Block& b = the_block;
+  Block& b = the_block();
   for (;;) {
     while (b.started < b.size) {
       b.current = b.started++;
@@ -209,7 +225,7 @@ void run_threads() {
 }
 
 void run_block() {
-  Block& b = the_block;
+  Block& b = the_block();
   b.started = b.ended = b.at_barrier = 0;
   for (Warp& warp : b.warps) warp = {};
   if (b.size % 32 != 0) b.warps.back().ended = ~0u << (b.size % 32);
@@ -219,7 +235,7 @@ void run_block() {
 }  // namespace
 
 void run_grid(dim3 grid, dim3 block, const std::function<void()>& thread) {
-  Block& b = the_block;
+  Block& b = the_block();
   if (b.body != nullptr) fail("a kernel was run inside a kernel");
   b.body = &thread;
   b.size = block.x * block.y * block.z;
@@ -239,7 +255,7 @@ void run_grid(dim3 grid, dim3 block, const std::function<void()>& thread) {
 }
 
 void wait_for_block(Place place) {
-  Block& b = the_block;
+  Block& b = the_block();
   Waiting& me = b.threads[b.current];
   me.wait = Wait::block;
   me.place = place;
@@ -248,7 +264,7 @@ void wait_for_block(Place place) {
 }
 
 const unsigned long long* exchange_in_warp(unsigned mask, unsigned long long mine, Place place) {
-  Block& b = the_block;
+  Block& b = the_block();
   const unsigned thread = b.current;
   Waiting& me = b.threads[thread];
   Warp& warp = b.warps[thread / 32];
@@ -272,11 +288,11 @@ const unsigned long long* exchange_in_warp(unsigned mask, unsigned long long min
 }
 
 unsigned lane_of_warp() {
-  return the_block.current % 32;
+  return the_block().current % 32;
 }
 
 unsigned lanes_that_run() {
-  return 1u << (the_block.current % 32);
+  return 1u << (the_block().current % 32);
 }
 
 }  // namespace pretended_gpu

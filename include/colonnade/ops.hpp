@@ -64,8 +64,7 @@ void activation_backward(ConstMatrixView dy, MatrixView derivative, MatrixView d
 void bias_forward(ConstMatrixView bias, MatrixView y);
 void bias_backward(ConstMatrixView dy, MatrixView db);
 
-// --- Linear, bias and activation at once: y = s(x w + b)
-// -------------------------------------------
+// --- Linear, bias and activation at once: y = s(x w + b) ---------------------------------------
 
 /// Whether the backend does this in less time than linear_forward and activation_forward take.
 bool fuses_activation();

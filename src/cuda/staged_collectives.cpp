@@ -81,8 +81,7 @@ class StagedCollectives final : public DeviceCollectives {
     if (!sends) copy_up(host, buffer, {0, count}, type);
   }
 
-  // --- What is under way
-  // --------------------------------------------------------------------------
+  // --- What is under way ------------------------------------------------------------------------
   //
   // What is started can't begin before the ops have computed it. The host doesn't wait for that:
   // the inner transport's start is put off until progress() finds the copy done, or another call of

@@ -1,6 +1,8 @@
 # A GPU for each rank of a node, or one for several that were told to share it.
 # shellcheck shell=bash source=tests/shell_harness.sh
 . tests/shell_harness.sh
+# shellcheck source=tests/sample_images.sh
+. tests/sample_images.sh
 
 mpi=${MPIEXEC:-mpiexec}
 two=("$mpi" -n 2 "$COLONNADE")
@@ -33,6 +35,17 @@ prints "the third rank shares the first's" "^ +rank 2: .*, GPU 0 \(pretended.*, 
 prints "the second rank has its own still" "^ +rank 1: .*, GPU 1 \(pretended[^,]*\)$" "${three[@]}" info --share-gpus
 prints "ranks that share go through the computer's memory" "^transport +[a-z+]+\+staged$" \
   "${three[@]}" info --share-gpus
+
+# Small steps are recorded and done again; where a log is kept each is computed by itself.
+sample_images "$scratch/data"
+job=(train mlp --data "$scratch/data" --widths 16,33,24,9 --batch 8 --dropout 0.2 --epochs 2)
+for mesh in tp=2 dp=2; do
+  passes "$mesh: a run without a log" "${two[@]}" "${job[@]}" --mesh "$mesh" --save "$scratch/replayed"
+  passes "$mesh: and with one" "${two[@]}" "${job[@]}" --mesh "$mesh" --save "$scratch/computed" --log "$scratch/log"
+  passes "$mesh: both save the same" cmp "$scratch/replayed" "$scratch/computed"
+  passes "$mesh: and one on a GPU that ranks share" env PRETENDED_GPUS=1 "${two[@]}" "${job[@]}" --mesh "$mesh" \
+    --share-gpus --save "$scratch/staged"
+done
 
 export PRETENDED_GPUS=0
 refuses "no GPU" \

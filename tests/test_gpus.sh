@@ -38,7 +38,7 @@ prints "ranks that share go through the computer's memory" "^transport +[a-z+]+\
 
 # Small steps are recorded and done again; where a log is kept each is computed by itself.
 sample_images "$scratch/data"
-job=(train mlp --data "$scratch/data" --widths 16,33,24,9 --batch 8 --dropout 0.2 --epochs 2)
+job=(train mlp --data "$scratch/data" "--widths=16,33,24,9" --batch 8 --dropout 0.2 --epochs 2)
 for mesh in tp=2 dp=2; do
   passes "$mesh: a run without a log" "${two[@]}" "${job[@]}" --mesh "$mesh" --save "$scratch/replayed"
   passes "$mesh: and with one" "${two[@]}" "${job[@]}" --mesh "$mesh" --save "$scratch/computed" --log "$scratch/log"

@@ -107,10 +107,18 @@ if [ -x "$pretended" ]; then
   count "the pretended GPU itself" "$status"
 fi
 
+# Threads of a pretended GPU's blocks run in their own order in the one of two runs and shuffled in the
+# other, so that a kernel in which a barrier is missing has another result in one of them.
 for scalar in ${TEST_SCALARS-float double}; do
   for ranks in "$@"; do
     processes "$scalar, ranks $ranks" "$ranks" "$scalar"
-    if [ "$ranks" -gt 1 ]; then processes "$scalar, ranks $ranks over MPI" "$ranks" "$scalar" --over-mpi; fi
+    if [ "$ranks" -gt 1 ]; then
+      PRETENDED_GPU_ORDER=77 processes "$scalar, ranks $ranks over MPI" "$ranks" "$scalar" --over-mpi
+    else
+      case $(basename "$variant") in
+        cuda-pretended*) PRETENDED_GPU_ORDER=77 processes "$scalar, threads of blocks shuffled" 1 "$scalar" ;;
+      esac
+    fi
   done
   # As if two of the ranks were on one node and the third on another.
   case " $* " in *" 3 "*) processes "$scalar, ranks 3 on two nodes" 3 "$scalar" --nodes=2+1 ;; esac

@@ -14,6 +14,7 @@
 #include "errors.hpp"
 #include "fibers.hpp"
 #include "include/pretended_gpu/language.h"
+#include "order.hpp"
 
 constinit thread_local uint3 threadIdx{};
 constinit thread_local uint3 blockIdx{};
@@ -48,6 +49,8 @@ struct Block {
   unsigned ended = 0;
   unsigned at_barrier = 0;
   unsigned current = 0;  // the thread that runs
+  Order order;           // of the threads
+  Order order_of_blocks;
   std::vector<Waiting> threads;
   std::vector<std::array<unsigned long long, 32>> gathered;  // by the lane that completed a meeting
   std::vector<Warp> warps;
@@ -137,7 +140,8 @@ void release_warp(unsigned last) {
 void release_block() {
   Block& b = the_block();
   const Waiting* first = nullptr;
-  for (unsigned t = 0; t < b.size; ++t) {
+  for (unsigned i = 0; i < b.size; ++i) {
+    const unsigned t = b.order[i];
     if (b.threads[t].wait != Wait::block) continue;
     if (first == nullptr) first = &b.threads[t];
     if (b.threads[t].place.line != first->place.line) {
@@ -208,7 +212,7 @@ void run_threads() {
   Block& b = the_block();
   for (;;) {
     while (b.started < b.size) {
-      b.current = b.started++;
+      b.current = b.order[b.started++];
       threadIdx = index_of(b.current);
       (*b.body)();
       b.warps[b.current / 32].ended |= 1u << (b.current % 32);
@@ -228,6 +232,7 @@ void run_block() {
   Block& b = the_block();
   b.started = b.ended = b.at_barrier = 0;
   for (Warp& warp : b.warps) warp = {};
+  b.order.begin(b.size);
   if (b.size % 32 != 0) b.warps.back().ended = ~0u << (b.size % 32);
   switch_to(fresh_fiber());
 }
@@ -246,10 +251,13 @@ void run_grid(dim3 grid, dim3 block, const std::function<void()>& thread) {
   b.warps.resize((b.size + 31) / 32);
   gridDim = grid;
   blockDim = block;
-  for (blockIdx.z = 0; blockIdx.z < grid.z; ++blockIdx.z) {
-    for (blockIdx.y = 0; blockIdx.y < grid.y; ++blockIdx.y) {
-      for (blockIdx.x = 0; blockIdx.x < grid.x; ++blockIdx.x) run_block();
-    }
+  const unsigned blocks = grid.x * grid.y * grid.z;
+  if (blocks / grid.x / grid.y != grid.z) fail("a kernel has more blocks than anyone waits for");
+  b.order_of_blocks.begin(blocks);
+  for (unsigned i = 0; i < blocks; ++i) {
+    const unsigned number = b.order_of_blocks[i];
+    blockIdx = {number % grid.x, number / grid.x % grid.y, number / grid.x / grid.y};
+    run_block();
   }
   b.body = nullptr;
 }

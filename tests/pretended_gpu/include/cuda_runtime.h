@@ -15,17 +15,20 @@
 //   libraries (not inside of structs);
 // - __syncthreads and shuffles that not all threads reach, or not in the same line;
 // - calls that a capture does not allow, and graphs that use memory that was freed since;
+// - threads of a block that don't wait for one another where they must, if the suite is run in more
+//   than one order (PRETENDED_GPU_ORDER): one of them then has another result;
 // - products that cuBLASLt would refuse, or for which its algorithm was not asked;
 // - collectives that differ between ranks, and two ranks on one device.
 //
-// It does not catch races between threads or blocks of a kernel, which run one after the other, nor
-// what depends on the memory model; shared memory that is read before it is written; dynamic shared
-// memory and attributes of launches, which it refuses; and it says nothing about speed. Functions
-// such as expf are the host's: last bits differ from a GPU's.
+// Threads and blocks of a kernel run one after the other: it does not catch what only happens at
+// the same time, nor what depends on the memory model; shared memory that is read before it is
+// written; dynamic shared memory and attributes of launches, which it refuses; and it says nothing
+// about speed. Functions such as expf are the host's: last bits differ from a GPU's.
 //
-// Environment: PRETENDED_GPUS devices (1), each with PRETENDED_GPU_MEMORY bytes (8G).
+// Environment: PRETENDED_GPUS devices (1), each with PRETENDED_GPU_MEMORY bytes (8G). Threads and
+// blocks run in PRETENDED_GPU_ORDER: forward (the default), reverse, or a number, which shuffles.
 //
-// What lies where: fibers and block (threads of a kernel), address_range, device_memory and
+// What lies where: fibers, block and order (threads of a kernel), address_range, device_memory and
 // memory_calls, streams, events, copies, launch, capture and graphs, devices, errors, cublaslt_*,
 // nccl_*.
 #ifndef PRETENDED_GPU_CUDA_RUNTIME_H

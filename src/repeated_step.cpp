@@ -97,10 +97,12 @@ void TrainingStep::repeat(Repeated& step, const std::function<void()>& compute_a
     compute_all();
     ++step.seen;
   } else {
-    step.uses.emplace_back(model_->group());
-    if (data_parallel_ != nullptr) step.uses.emplace_back(data_parallel_->group());
+    std::list<GroupUse> uses;  // gone again if it throws
+    uses.emplace_back(model_->group());
+    if (data_parallel_ != nullptr) uses.emplace_back(data_parallel_->group());
     step.replay->record(compute_all);
-    for (GroupUse& use : step.uses) use.close();
+    for (GroupUse& use : uses) use.close();
+    step.uses = std::move(uses);
     step.recorded = true;
     step.grad_is_zero = std::move(grad_is_zero);
   }

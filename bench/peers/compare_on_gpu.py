@@ -20,7 +20,7 @@ import sys
 import tempfile
 from dataclasses import dataclass, field
 
-from compare import Mismatch, compare_results, print_pairs, run
+from compare import Mismatch, compare_results, print_pairs, render_seconds, run
 
 here = pathlib.Path(__file__).parent
 # Relative, of losses and of a gradient's norm. Two programs that round factors alike may add them in another
@@ -121,34 +121,38 @@ class Colonnade:
         return Player(*self.command, "--math", job.math, *job.words, folder, "turns")
 
 
+def check_peers(job, ours, peers):
+    """Those whose first steps are ours; says why others are not timed."""
+    own = ours.turn(job.steps)["results"]
+    right = {}
+    for way, peer in peers.items():
+        try:
+            compare_results(own, peer.turn(job.steps)["results"], tolerances[job.math])
+            right[way] = peer
+        except Mismatch as mismatch:
+            print(f"{job.name}, {way}: NOT TIMED, another result than the peer's: {mismatch}", flush=True)
+        except RuntimeError as error:
+            print(f"{job.name}, {way}: NOT TIMED: {error}", flush=True)
+    return right
+
+
 def compare_job(job, colonnade, pytorch, pairs, folder):
     """How many peers computed something else, or failed."""
-    wrong = 0
     seconds = {}
     with contextlib.ExitStack() as stack:
+        # All begin together, which takes each of them long.
         ours = stack.enter_context(colonnade.player(job, folder))
-        own = ours.turn(job.steps)
-        peers = {}
-        for way in pytorch.ways:
-            peer = stack.enter_context(pytorch.player(job, way, folder))
-            try:
-                compare_results(own["results"], peer.turn(job.steps)["results"], tolerances[job.math])
-                peers[way] = peer
-            except Mismatch as mismatch:
-                wrong += 1
-                print(f"{job.name}, {way}: NOT TIMED, another result than the peer's: {mismatch}", flush=True)
-            except RuntimeError as error:
-                wrong += 1
-                print(f"{job.name}, {way}: NOT TIMED: {error}", flush=True)
+        peers = {way: stack.enter_context(pytorch.player(job, way, folder)) for way in pytorch.ways}
+        right = check_peers(job, ours, peers)
         for _ in range(pairs):
-            for way, player in {"ours": ours, **peers}.items():
+            for way, player in {"ours": ours, **right}.items():
                 seconds.setdefault(way, []).append(player.turn(job.steps)["seconds_per_step"])
-    for way in peers:
+    for way in right:
         print_pairs(f"{job.name} / PyTorch, {way}", list(zip(seconds["ours"], seconds[way])),
                     job.bars.get(way))
-    if not peers:
-        print(f"{job.name}: ours {statistics.median(seconds['ours']) * 1e6:.4g} us", flush=True)
-    return wrong
+    if not right:
+        print(f"{job.name}: ours {render_seconds(statistics.median(seconds['ours']))}", flush=True)
+    return len(peers) - len(right)
 
 
 def compare_jobs(jobs, colonnade, pytorch, pairs, scratch):

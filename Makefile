@@ -146,13 +146,13 @@ peers_script = $(if $(filter cuda,$(BACKEND)),compare_on_gpu.py,compare.py)
 compare_with_peers = MPIEXEC='$(MPIEXEC)' python3 bench/peers/$(peers_script) $(variant_dir)/float/bench \
   $(if $(filter pretended,$(GPU)),--try --device cpu)
 
-bench: $(bench_programs) $(if $(filter cuda,$(BACKEND)),$(peer_programs)) ## measure, on RANKS ranks; on a GPU beside PyTorch too
+bench: $(bench_programs) $(if $(filter cuda,$(BACKEND)),$(peer_programs)) | $(filter data,$(goals)) ## measure, on RANKS ranks; on a GPU beside PyTorch too
 	@set -e; for program in $(bench_programs); do \
 	  echo "$(MPIEXEC) -n $(RANKS) $$program $(BENCH_FLAGS)"; \
 	  $(MPIEXEC) -n $(RANKS) $$program $(BENCH_FLAGS); done
 	@$(if $(filter cuda,$(BACKEND)),$(compare_with_peers))
 
-bench-peers: $(peer_programs) ## the same work by PyTorch and by MPICH, in turn; takes some minutes
+bench-peers: $(peer_programs) | $(filter data deps-peers,$(goals)) ## the same work by PyTorch and by MPICH, in turn; takes some minutes
 	@$(compare_with_peers)
 
 sanitize-gpu: $(test_programs) ## every test of one rank under compute-sanitizer, for BACKEND=cuda

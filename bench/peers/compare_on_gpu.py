@@ -12,7 +12,6 @@ error, and that work is not timed. A peer that is missing is named and left out.
 import argparse
 import contextlib
 import json
-import os
 import pathlib
 import statistics
 import subprocess
@@ -112,7 +111,7 @@ class PyTorch:
 
 class Colonnade:
     def __init__(self, programs):
-        self.command = [os.environ.get("MPIEXEC", "mpiexec"), "-n", 1, programs / "peers/job"]
+        self.command = [programs / "peers/job"]  # one rank needs no mpiexec
 
     def prepare(self, job, folder):
         run([*self.command, *job.words, folder])

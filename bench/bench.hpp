@@ -5,11 +5,13 @@
 #pragma once
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <functional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -127,6 +129,15 @@ inline Arguments parse(int argc, char** argv) {
     }
   }
   return arguments;
+}
+
+/// A size on the command line.
+inline colonnade::Index positive(const std::string& word) {
+  colonnade::Index number = 0;
+  const char* const end = word.data() + word.size();
+  const auto parsed = std::from_chars(word.data(), end, number);
+  if (parsed.ec == std::errc{} && parsed.ptr == end && number > 0) return number;
+  throw colonnade::Error::agreed("wanted a positive number, found " + word);
 }
 
 /// main of a bench: sets up the world, prints where it runs, runs `work`.

@@ -178,7 +178,7 @@ int main(int argc, char** argv) {
           throw Error::agreed("wanted: large_step [--try] [BATCH WIDTH [MATH]]");
         }
         Shape shape = {arguments.pick<Index>(16384, 128), arguments.pick<Index>(8192, 64)};
-        if (!words.empty()) shape = {std::stol(words[0]), std::stol(words[1])};
+        if (!words.empty()) shape = {bench::positive(words[0]), bench::positive(words[1])};
         for (const Math math : maths_of(words)) {
           measure(world, shape, math, arguments.pick(15, 2));
         }

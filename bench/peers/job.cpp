@@ -57,13 +57,13 @@ Arguments parse(std::vector<std::string> words) {
   arguments.job = words[0];
   arguments.folder = words[numbers];
   if (chain) {
-    arguments.rows = std::stol(words[1]);
-    arguments.width = std::stol(words[2]);
-    arguments.layers = std::stol(words[3]);
+    arguments.rows = bench::positive(words[1]);
+    arguments.width = bench::positive(words[2]);
+    arguments.layers = bench::positive(words[3]);
   }
   if (words.size() == numbers + 1) return arguments;
   arguments.turns = words.back() == "turns";
-  if (!arguments.turns) arguments.steps = std::stoi(words.back());
+  if (!arguments.turns) arguments.steps = static_cast<int>(bench::positive(words.back()));
   return arguments;
 }
 

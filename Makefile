@@ -175,7 +175,7 @@ docs: ## build the site of all documents, the walkthrough and the headers' refer
 	@tools/site.py build/site
 
 cxx_files = $(wildcard include/*/*.hpp src/*/*.cu $(addsuffix /*.[ch]pp,src src/* tests tests/* fuzz \
-  bench bench/peers docs/walkthrough docs/walkthrough/*))
+  bench bench/* docs/walkthrough docs/walkthrough/*))
 shell_files = $(wildcard tools/*.sh tests/*.sh bench/*.sh) .ci/run
 
 format: ## bring all code into the project's format

@@ -17,7 +17,10 @@ WERROR =
 V =
 PREFIX = /usr/local
 DESTDIR =
-RANKS = 2
+# One GPU is more often at hand than several.
+RANKS = $(if $(filter cuda,$(BACKEND)),1,2)
+# A pretended GPU takes forever for true sizes.
+BENCH_FLAGS = $(if $(filter pretended,$(GPU)),--try)
 EPOCHS = 5
 TRAIN_FLAGS =
 MINUTES = 1
@@ -36,7 +39,7 @@ TEST_SCRIPTS = tests/test_*.sh
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all deps deps-peers deps-cluster deps-docs deps-browser data train demo test chaos cluster-test browser-test fuzz fuzz-keep bench bench-peers plots walkthrough docs-check docs-update docs format lint help install clean FORCE
+.PHONY: all deps deps-peers deps-cluster deps-docs deps-browser data train demo test chaos cluster-test browser-test fuzz fuzz-keep bench bench-peers sanitize-gpu plots walkthrough docs-check docs-update docs format lint help install clean FORCE
 .DEFAULT_GOAL := all
 # All cores, unless the command line has a -j of its own, which wins, or another make shares them out.
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
@@ -139,13 +142,21 @@ cluster-test: build/colonnade ## train across pretended hosts that speak TCP; as
 browser-test: $(if $(all_programs),$(variant_dir)/float/colonnade) ## open the pages that the program writes in chromium
 	@TEST_SCALARS= TEST_SCRIPTS='tests/browser_*.sh' tools/run_tests.sh $(variant_dir)
 
-bench: $(bench_programs) ## measure, on RANKS ranks
-	@set -e; for program in $^; do \
-	  echo "$(MPIEXEC) -n $(RANKS) $$program"; \
-	  $(MPIEXEC) -n $(RANKS) $$program; done
+peers_script = $(if $(filter cuda,$(BACKEND)),compare_on_gpu.py,compare.py)
+compare_with_peers = MPIEXEC='$(MPIEXEC)' python3 bench/peers/$(peers_script) $(variant_dir)/float/bench \
+  $(if $(filter pretended,$(GPU)),--try --device cpu)
 
-bench-peers: $(peer_programs) ## the same work by PyTorch and by MPICH, in turn; takes some minutes
-	@MPIEXEC='$(MPIEXEC)' python3 bench/peers/compare.py $(variant_dir)/float/bench
+bench: $(bench_programs) $(if $(filter cuda,$(BACKEND)),$(peer_programs)) | $(filter data,$(goals)) ## measure, on RANKS ranks; on a GPU beside PyTorch too
+	@set -e; for program in $(bench_programs); do \
+	  echo "$(MPIEXEC) -n $(RANKS) $$program $(BENCH_FLAGS)"; \
+	  $(MPIEXEC) -n $(RANKS) $$program $(BENCH_FLAGS); done
+	@$(if $(filter cuda,$(BACKEND)),$(compare_with_peers))
+
+bench-peers: $(peer_programs) | $(filter data deps-peers,$(goals)) ## the same work by PyTorch and by MPICH, in turn; takes some minutes
+	@$(compare_with_peers)
+
+sanitize-gpu: $(test_programs) ## every test of one rank under compute-sanitizer, for BACKEND=cuda
+	@CUDA_HOME='$(CUDA_HOME)' tools/sanitize_gpu.sh $(TEST_SCALARS:%=$(variant_dir)/%/tests)
 
 plots: build/colonnade ## measure steps of many sizes and draw docs/*.svg (python3)
 	@MPIEXEC='$(MPIEXEC)' tools/plots.sh build/plots $(PLOT_SECONDS)
@@ -164,7 +175,7 @@ docs: ## build the site of all documents, the walkthrough and the headers' refer
 	@tools/site.py build/site
 
 cxx_files = $(wildcard include/*/*.hpp src/*/*.cu $(addsuffix /*.[ch]pp,src src/* tests tests/* fuzz \
-  bench bench/peers docs/walkthrough docs/walkthrough/*))
+  bench bench/* docs/walkthrough docs/walkthrough/*))
 shell_files = $(wildcard tools/*.sh tests/*.sh bench/*.sh) .ci/run
 
 format: ## bring all code into the project's format
@@ -212,7 +223,8 @@ help: ## this list
 #=   CXX=g++                       or clang++
 #=   WERROR=                       1: a warning ends the build
 #=   V=                            1: show the compiler's commands
-#=   RANKS=2                       ranks of train, demo and bench
+#=   RANKS=2                       ranks of train, demo and bench; 1 for BACKEND=cuda
+#=   BENCH_FLAGS=                  or --try: small sizes, to see that benches run; so on a pretended GPU
 #=   MINUTES=1                     how long fuzz tries to break each parser
 #=   PLOT_SECONDS=2                how long plots times the steps of each size
 #=   EPOCHS=5 TRAIN_FLAGS=         length and further options of train

@@ -3,7 +3,6 @@
 #include <mpi.h>
 #include <unistd.h>
 
-#include <cstring>
 #include <numeric>
 
 #include "bench.hpp"
@@ -13,8 +12,6 @@ namespace {
 
 using namespace colonnade;
 using Work = std::function<void()>;
-
-bool json = false;
 
 MPI_Datatype mpi_type() {
   return sizeof(Scalar) == sizeof(float) ? MPI_FLOAT : MPI_DOUBLE;
@@ -29,18 +26,24 @@ void print_json(const std::string& name, int ranks, int block, const bench::Comp
   std::fflush(stdout);
 }
 
+/// How works are measured and shown.
+struct Choice {
+  int pairs;
+  bool json;
+};
+
 /// In blocks of calls: one alone is near the cost of the clock and the barrier around it.
-void compare(ProcessGroup& world, const std::string& name, int block, const Work& ours,
-             const Work& peer) {
+void compare(ProcessGroup& world, const Choice& choice, const std::string& name, int block,
+             const Work& ours, const Work& peer) {
   const auto repeated = [&](const Work& work) {
     for (int i = 0; i < block; ++i) work();
   };
   repeated(peer);
   repeated(ours);
   bench::Comparison times = bench::compare(
-      world, 9, [&] { repeated(peer); }, [&] { repeated(ours); });
-  if (json && world.rank() == 0) print_json(name, world.size(), block, times);
-  if (json) return;
+      world, choice.pairs, [&] { repeated(peer); }, [&] { repeated(ours); });
+  if (choice.json && world.rank() == 0) print_json(name, world.size(), block, times);
+  if (choice.json) return;
   times.dividend.median /= block;
   times.divisor.median /= block;
   bench::print_ratio(world, name, times);
@@ -58,7 +61,7 @@ std::span<Scalar> elements(Tensor& tensor) {
 
 /// `count` numbers of each rank, to all ranks. Buffers are where tensors of a step lie, which a
 /// transport may know how to share; MPI_IN_PLACE spares MPICH a copy.
-void compare_all_gathers(ProcessGroup& world, Index count, int block) {
+void compare_all_gathers(ProcessGroup& world, const Choice& choice, Index count, int block) {
   const Sharding cut(count * world.size(), world.size(), "numbers");
   Tensor ours(count * world.size(), 1, world.common_memory());
   Tensor peer = Tensor::zeros(count * world.size(), 1);
@@ -75,7 +78,7 @@ void compare_all_gathers(ProcessGroup& world, Index count, int block) {
   for (Index i = 0; i < peer.size(); ++i)
     bench::require(ours.data()[i] == value(i) && peer.data()[i] == value(i), "all-gather");
   const std::string name = "all-gather, " + render_numbers(count) + " a rank";
-  compare(world, name, block, gather_ours, gather_peer);
+  compare(world, choice, name, block, gather_ours, gather_peer);
   if (count < 1 << 20) return;
 
   // Where nothing is copied the reader pays for the way from the other core.
@@ -90,11 +93,11 @@ void compare_all_gathers(ProcessGroup& world, Index count, int block) {
   const Scalar wanted = sum;
   peer_read();
   bench::require(sum == wanted, "sum of what was gathered");
-  compare(world, name + ", and read", block, ours_read, peer_read);
+  compare(world, choice, name + ", and read", block, ours_read, peer_read);
 }
 
 /// Sums of `count` numbers for each rank.
-void compare_reduce_scatters(ProcessGroup& world, Index count, int block) {
+void compare_reduce_scatters(ProcessGroup& world, const Choice& choice, Index count, int block) {
   const Index ranks = world.size();
   const Sharding cut(count * ranks, world.size(), "numbers");
   Tensor send(count * ranks, 1, world.visible_memory()), ours(count, 1, world.memory());
@@ -115,23 +118,27 @@ void compare_reduce_scatters(ProcessGroup& world, Index count, int block) {
     const auto sum = static_cast<Scalar>(ranks * ((first + i) % 8191) + ranks * (ranks - 1) / 2);
     bench::require(ours.data()[i] == sum && peer.data()[i] == sum, "reduce-scatter");
   }
-  compare(world, "reduce-scatter, " + render_numbers(count) + " a rank", block, scatter_ours,
-          scatter_peer);
+  compare(world, choice, "reduce-scatter, " + render_numbers(count) + " a rank", block,
+          scatter_ours, scatter_peer);
 }
 
-void compare_all(ProcessGroup& world) {
+void compare_all(ProcessGroup& world, const bench::Arguments& arguments) {
+  for (const std::string& word : arguments.words) {
+    if (word != "--json")
+      throw Error::agreed("unknown option " + word + ": wanted --json or --try");
+  }
+  const Choice choice = {.pairs = arguments.pick(9, 1), .json = !arguments.words.empty()};
   // MPICH waits by polling: where ranks share cores each of its calls takes milliseconds.
   const bool crowded = world.split_by_node().size() > sysconf(_SC_NPROCESSORS_ONLN);
-  compare_all_gathers(world, 16, crowded ? 10 : 500);
+  compare_all_gathers(world, choice, 16, crowded ? 10 : 500);
   if (crowded) return;
-  compare_all_gathers(world, 1 << 20, 3);
-  compare_reduce_scatters(world, 1 << 16, 30);
-  compare_reduce_scatters(world, 1 << 20, 3);
+  compare_all_gathers(world, choice, 1 << 20, 3);
+  compare_reduce_scatters(world, choice, 1 << 16, 30);
+  compare_reduce_scatters(world, choice, 1 << 20, 3);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  json = argc > 1 && std::strcmp(argv[1], "--json") == 0;
-  return bench::run(argc, argv, "MPICH's own collectives / ours", compare_all);
+  return bench::run_with_words(argc, argv, "MPICH's own collectives / ours", compare_all);
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bench.hpp"
+#include "colonnade/device_array.hpp"
 #include "colonnade/gradient_check.hpp"
 #include "colonnade/ops.hpp"
 #include "colonnade/sample_data.hpp"
@@ -15,11 +16,10 @@ namespace {
 
 using namespace colonnade;
 
-constexpr Index batch = 512, shards = 8;
-constexpr int repetitions = 25;
+constexpr Index shards = 8;
 
 struct Layer {
-  explicit Layer(Index width)
+  Layer(Index batch, Index width)
       : x(sample_data(batch, width, 0, "x")),
         w(sample_data(width, width, 0, "w")),
         z(batch, width),
@@ -70,8 +70,8 @@ void check_products() {
   }
 }
 
-void compare_products(ProcessGroup& world, Index width) {
-  Layer layer(width);
+void compare_products(ProcessGroup& world, Index batch, Index width, int repetitions) {
+  Layer layer(batch, width);
   const double flops = 2.0 * static_cast<double>(batch * width * width);
   const auto rate = [&](double seconds) { return render_fixed(flops / seconds * 1e-9, 1); };
   const struct {
@@ -104,10 +104,10 @@ void compare_products(ProcessGroup& world, Index width) {
   }
 }
 
-void time_others(ProcessGroup& world, Index width) {
-  Layer layer(width);
+void time_others(ProcessGroup& world, Index batch, Index width, int repetitions) {
+  Layer layer(batch, width);
   const Tensor t = layer.z.clone();
-  std::vector<double> largest(batch, 1.0), sums(3 * batch);
+  Numbers largest(std::vector<double>(static_cast<std::size_t>(batch), 1.0)), sums(3 * batch);
   const auto time = [&](const std::string& name, double elements, const auto& work) {
     const bench::Times times = bench::measure(world, repetitions, work);
     bench::print(world, name, render_duration(times.smallest),
@@ -126,30 +126,37 @@ void time_others(ProcessGroup& world, Index width) {
     dropout_forward({KeyedRandom(0, "mask"), 0.1, 0, 0}, layer.z, layer.x);
   });
   layer.z.set_zero();
-  time("row_largest", outputs, [&] { row_largest(layer.z, largest); });
+  time("row_largest", outputs, [&] { row_largest(layer.z, largest.span()); });
   time("cross-entropy, forward", outputs,
-       [&] { cross_entropy_forward(layer.z, layer.x, largest, sums); });
+       [&] { cross_entropy_forward(layer.z, layer.x, largest.span(), sums.span()); });
   time("cross-entropy, backward", outputs, [&] {
-    cross_entropy_backward(layer.z, layer.x, {sums.data(), batch}, 0.1, width, 1, layer.dx);
+    cross_entropy_backward(layer.z, layer.x, sums.span().first(static_cast<std::size_t>(batch)),
+                           0.1, width, 1, layer.dx);
   });
   time("sum of squares", weights, [&] { sum_of_squares(layer.w); });
   Tensor m = Tensor::zeros(width, width), v = m.clone();
-  time("AdamW", weights, [&] {
-    adamw_update({1e-3, 0.9, 0.999, 1e-8, 0.01, 0.1, 0.001}, layer.dw, layer.w, m, v);
-  });
+  const DeviceArray<AdamWCoefficients> coefficients(
+      std::vector<AdamWCoefficients>{{1e-3, 0.9, 0.999, 1e-8, 0.01, 0.1, 0.001}});
+  time("AdamW", weights, [&] { adamw_update(coefficients.span(), layer.dw, layer.w, m, v); });
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  return bench::run(argc, argv, "exact products: batch 512, 8 shards", [](ProcessGroup& world) {
-    check_products();
-    const int all = omp_get_max_threads();
-    for (int threads = 1; threads <= all; threads = threads < all ? all : all + 1) {
-      omp_set_num_threads(threads);
-      bench::print(world, "threads of a rank", std::to_string(threads));
-      for (const Index width : {1024, 2048}) compare_products(world, width);
-      time_others(world, 1024);
-    }
-  });
+  return bench::run(
+      argc, argv, "exact products: batch 512, 8 shards",
+      [](ProcessGroup& world, const bench::Arguments& arguments) {
+        const Index batch = arguments.pick(512, 16);
+        const int repetitions = arguments.pick(25, 1);
+        check_products();
+        // A GPU's kernels have threads of their own.
+        const int all = host_reaches_device_memory() ? omp_get_max_threads() : 1;
+        for (int threads = 1; threads <= all; threads = threads < all ? all : all + 1) {
+          omp_set_num_threads(threads);
+          bench::print(world, "threads of a rank", std::to_string(threads));
+          for (const Index width : {1024, 2048})
+            compare_products(world, batch, arguments.pick(width, width / 32), repetitions);
+          time_others(world, batch, arguments.pick(1024, 32), repetitions);
+        }
+      });
 }

@@ -11,7 +11,7 @@ namespace {
 
 using namespace colonnade;
 
-constexpr Index batch = 512, layers = 4, shards = 8;
+constexpr Index layers = 4, shards = 8;
 
 struct Network {
   Network(ProcessGroup& world, Index width, Index shards_of_layers, Layout layout)
@@ -24,7 +24,7 @@ struct Network {
   AdamW optimizer;
 };
 
-void compare(ProcessGroup& world, Index width, Layout layout) {
+void compare(ProcessGroup& world, Index batch, Index width, Layout layout, int pairs) {
   Network fast(world, width, 0, layout), exact(world, width, shards, layout);
   const Tensor x = sample_data(batch, width, 0, "x"), t = sample_data(batch, width, 0, "t");
   const auto step = [&](Network& network) {
@@ -33,7 +33,7 @@ void compare(ProcessGroup& world, Index width, Layout layout) {
   bench::require(std::abs(step(fast) - step(exact)) < 1e-5, "the loss of one mode in the other");
 
   const bench::Comparison times = bench::compare(
-      world, 7, [&] { step(exact); }, [&] { step(fast); });
+      world, pairs, [&] { step(exact); }, [&] { step(fast); });
   bench::print_ratio(
       world,
       "width " + std::to_string(width) + ", " + std::string(to_string(layout)) + ": exact / fast",
@@ -44,9 +44,10 @@ void compare(ProcessGroup& world, Index width, Layout layout) {
 
 int main(int argc, char** argv) {
   return bench::run(argc, argv, "a step of 4 layers, batch 512, in 8 shards",
-                    [](ProcessGroup& world) {
+                    [](ProcessGroup& world, const bench::Arguments& arguments) {
                       for (const Index width : {1024, 2048})
                         for (const Layout layout : {Layout::gather, Layout::pair})
-                          compare(world, width, layout);
+                          compare(world, arguments.pick(512, 16), arguments.pick(width, width / 32),
+                                  layout, arguments.pick(7, 1));
                     });
 }

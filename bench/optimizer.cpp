@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "bench.hpp"
+#include "colonnade/device_array.hpp"
 #include "colonnade/ops.hpp"
 
 namespace {
@@ -23,11 +24,14 @@ constexpr AdamWCoefficients coefficients = {.learning_rate = 1e-3,
 struct State {
   explicit State(Index size) : value(size, 1), gradient(size, 1), first(size, 1), second(size, 1) {
     for (Tensor* tensor : {&value, &gradient, &first, &second}) {
-      std::fill_n(tensor->data(), size, Scalar{0.5});
+      write_from_host(*tensor, [](MatrixView numbers) {
+        std::fill_n(numbers.data, numbers.size(), Scalar{0.5});
+      });
     }
   }
-  void update() { adamw_update(coefficients, gradient, value, first, second); }
+  void update() { adamw_update(told.span(), gradient, value, first, second); }
   Tensor value, gradient, first, second;
+  DeviceArray<AdamWCoefficients> told{std::span(&coefficients, 1)};
 };
 
 void check_update() {
@@ -35,18 +39,20 @@ void check_update() {
   state.update();
   const double want = 0.5 * (1 - 1e-5) -
                       1e-3 * (0.5 / 0.1) / (std::sqrt((0.999 * 0.5 + 0.001 * 0.25) / 0.001) + 1e-8);
-  bench::require(std::abs(double{state.value(999, 0)} - want) < 1e-6, "AdamW against its formula");
+  bench::require(std::abs(double{OnHost(state.value)(999, 0)} - want) < 1e-6,
+                 "AdamW against its formula");
 }
 
-void compare(ProcessGroup& world, Index size) {
+void compare(ProcessGroup& world, Index size, const bench::Arguments& arguments) {
   State state(size);
   Tensor from(2 * size, 1), to(2 * size, 1);
   from.set_zero();
   to.set_zero();
   // Sizes in the cache take microseconds: as many of them as are long enough to be timed.
-  const Index times = std::max<Index>(1, 4'000'000 / size);
+  const Index times = std::max<Index>(1, arguments.pick(4'000'000, 0) / size);
+  const auto bytes = static_cast<std::size_t>(from.size()) * sizeof(Scalar);
   const auto copy = [&] {
-    for (Index i = 0; i < times; ++i) std::copy_n(from.data(), from.size(), to.data());
+    for (Index i = 0; i < times; ++i) copy_bytes(from.data(), to.data(), bytes);
   };
   const auto update = [&] {
     for (Index i = 0; i < times; ++i) state.update();
@@ -55,7 +61,7 @@ void compare(ProcessGroup& world, Index size) {
   update();
   const double copied = 4.0 * static_cast<double>(size * times) * sizeof(Scalar);
   const double updated = copied * 7 / 4;
-  const bench::Comparison times_of = bench::compare(world, 9, copy, update);
+  const bench::Comparison times_of = bench::compare(world, arguments.pick(9, 1), copy, update);
   const auto rate = [](double bytes, double seconds) {
     return render_fixed(bytes / seconds * 1e-9, 1) + " GB/s";
   };
@@ -70,10 +76,10 @@ void compare(ProcessGroup& world, Index size) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return bench::run(argc, argv, "optimizer: AdamW against a copy", [](ProcessGroup& world) {
-    check_update();
-    for (const Index size : {16 * 1024, 256 * 1024, 2 * 1024 * 1024, 16 * 1024 * 1024}) {
-      compare(world, size);
-    }
-  });
+  return bench::run(argc, argv, "optimizer: AdamW against a copy",
+                    [](ProcessGroup& world, const bench::Arguments& arguments) {
+                      check_update();
+                      for (const Index k : {16, 256, 2 * 1024, 16 * 1024})
+                        compare(world, k * arguments.pick(1024, 4), arguments);
+                    });
 }

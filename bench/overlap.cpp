@@ -12,7 +12,7 @@ namespace {
 
 using namespace colonnade;
 
-constexpr Index batch = 1024, layers = 4;
+constexpr Index layers = 4;
 
 struct Network {
   Network(ProcessGroup& group, Index width, Index row_parts)
@@ -31,8 +31,9 @@ struct Network {
 /// of each input but the first is summed and scattered.
 class Messages {
  public:
-  Messages(ProcessGroup& world, Index width)
+  Messages(ProcessGroup& world, Index batch, Index width)
       : world_(&world),
+        batch_(batch),
         cut_(width, world.size(), "columns"),
         full_(batch, width, world.memory()),
         own_(batch, cut_.range(world.rank()).size(), world.memory()) {
@@ -40,17 +41,18 @@ class Messages {
   }
   void send_forward() {
     const std::span<Scalar> all(full_.data(), static_cast<std::size_t>(full_.size()));
-    for (Index layer = 0; layer < layers; ++layer) world_->all_gather(all, cut_.ranges(), batch);
+    for (Index layer = 0; layer < layers; ++layer) world_->all_gather(all, cut_.ranges(), batch_);
   }
   void send_backward() {
     const std::span<const Scalar> all(full_.data(), static_cast<std::size_t>(full_.size()));
     const std::span<Scalar> own(own_.data(), static_cast<std::size_t>(own_.size()));
     for (Index layer = 1; layer < layers; ++layer)
-      world_->reduce_scatter(all, own, cut_.ranges(), batch);
+      world_->reduce_scatter(all, own, cut_.ranges(), batch_);
   }
 
  private:
   ProcessGroup* world_;
+  Index batch_;
   Sharding cut_;
   Tensor full_;  // [batch, width]
   Tensor own_;   // [batch, own columns]
@@ -63,14 +65,14 @@ std::int64_t sent(ProcessGroup& group, const std::function<void()>& work) {
   return (group.total_traffic() - before).bytes_sent;
 }
 
-void measure(ProcessGroup& world, Index width) {
+void measure(ProcessGroup& world, Index batch, Index width, int turns) {
   const Tensor x = sample_data(batch, width, 0, "x"), t = sample_data(batch, width, 0, "t");
   const MlpOptions shape = {.widths = std::vector<Index>(layers + 1, width)};
   const Index parts = std::max<Index>(2, worthwhile_row_parts(world, shape, batch));
   Network in_turn(world, width, 1), overlapped(world, width, parts);
   ProcessGroup silence(std::make_unique<bench::SilentTransport>(world.rank(), world.size()));
   Network alone(silence, width, 1);
-  Messages messages(world, width);
+  Messages messages(world, batch, width);
 
   const std::int64_t bytes = sent(world, [&] { in_turn.step(x, t); });
   bench::require(sent(world, [&] { overlapped.step(x, t); }) == bytes, "the step that overlaps");
@@ -79,7 +81,7 @@ void measure(ProcessGroup& world, Index width) {
   bench::require(sent(world, send) == bytes, "the messages of a step");
 
   std::vector<double> steps, steps_in_turn, computes, sends, balances, ratios, bounds, gains;
-  for (int turn = 0; turn < 9; ++turn) {
+  for (int turn = 0; turn < turns; ++turn) {
     const auto once = [&](const std::function<void()>& work) {
       return bench::measure_once(world, work);
     };
@@ -122,7 +124,10 @@ void measure(ProcessGroup& world, Index width) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return bench::run(argc, argv, "overlap, 4 layers", [](ProcessGroup& world) {
-    for (const Index width : {1088, 1216, 1344, 1536}) measure(world, width);
-  });
+  return bench::run(argc, argv, "overlap, 4 layers",
+                    [](ProcessGroup& world, const bench::Arguments& arguments) {
+                      for (const Index width : {1088, 1216, 1344, 1536})
+                        measure(world, arguments.pick(1024, 32), arguments.pick(width, width / 32),
+                                arguments.pick(9, 1));
+                    });
 }

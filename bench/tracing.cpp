@@ -56,7 +56,7 @@ double seconds_of_look(ProcessGroup& world) {
 }
 
 void compare_steps(ProcessGroup& world, const std::string& name, const MlpOptions& shape,
-                   Index rows, int steps, double look) {
+                   Index rows, int steps, int pairs, double look) {
   const auto timeline = std::make_shared<Timeline>(1 << 17);
   Training training(world, shape), plain(world, shape);
   const Tensor x = sample_data(rows, shape.widths.front(), 0, "data");
@@ -74,11 +74,11 @@ void compare_steps(ProcessGroup& world, const std::string& name, const MlpOption
   };
   bench::require(recorded_block() == block(plain), "recording changed the loss");
   const bench::Comparison times = bench::compare(
-      world, 41, [&] { recorded_block(); }, [&] { block(training); });
+      world, pairs, [&] { recorded_block(); }, [&] { block(training); });
   bench::print(world, "  of the fastest blocks",
                render_fixed(times.dividend.smallest / times.divisor.smallest, 3));
   const auto spans = static_cast<std::int64_t>(timeline->records().size()) + timeline->dropped();
-  const std::int64_t spans_a_step = spans / (42 * steps);
+  const std::int64_t spans_a_step = spans / ((pairs + 1) * steps);
   bench::print_ratio(world, name, times);
   bench::print(world, "  spans a step", render_count(spans_a_step));
   bench::print(
@@ -90,14 +90,16 @@ void compare_steps(ProcessGroup& world, const std::string& name, const MlpOption
 
 int main(int argc, char** argv) {
   return bench::run(
-      argc, argv, "recording: time of a step with it over without it", [](ProcessGroup& world) {
+      argc, argv, "recording: time of a step with it over without it",
+      [](ProcessGroup& world, const bench::Arguments& arguments) {
+        const int pairs = arguments.pick(41, 1);
         const double look = seconds_of_look(world);
         bench::print(world, "a look at the clock", render_fixed(1e9 * look, 1) + "ns");
         bench::print(world, "a span", render_fixed(1e9 * seconds_of_span(world), 1) + "ns");
         compare_steps(world, "original job: 2 x 32, 4 layers",
                       {.widths = {32, 32, 32, 32, 32}, .activate_last = true, .bias = false}, 2,
-                      400, look);
-        compare_steps(world, "784-1024-1024-10, batch 128", {.widths = {784, 1024, 1024, 10}}, 128,
-                      10, look);
+                      arguments.pick(400, 4), pairs, look);
+        compare_steps(world, "784-1024-1024-10, batch 128", {.widths = {784, 1024, 1024, 10}},
+                      arguments.pick(128, 2), arguments.pick(10, 1), pairs, look);
       });
 }

@@ -1,8 +1,5 @@
-// Steps that are nearly all matrix products, beside the limit of the machine for them: the products
-// alone at the same shapes, AdamW's bytes at the rate of a copy, and the communication that the
-// step waits for; all measured in turn with the step, on all ranks at once. And the memory of a
-// rank.
-#include <algorithm>
+// Steps that are nearly all matrix products, fetching their batches, beside the limit of the
+// machine for them. And the memory of a rank.
 #include <cmath>
 #include <fstream>
 #include <string>
@@ -13,6 +10,7 @@
 #include "colonnade/sample_data.hpp"
 #include "colonnade/trainer.hpp"
 #include "products.hpp"
+#include "step_limit.hpp"
 
 namespace {
 
@@ -49,14 +47,14 @@ class Training {
         loss_(world, model_.output()),
         optimizer_(model_.parameters(), {}),
         step_(model_, loss_, optimizer_, nullptr, {.gradients = UsedGradients::zero}),
-        data_(sample_data(shape.width, 8 * shape.batch, 0, "x"),
-              sample_data(shape.width, 8 * shape.batch, 0, "t"), "x", "t"),
+        data_(sample_data(shape.width, 8 * shape.batch, 0, "x", system_memory()),
+              sample_data(shape.width, 8 * shape.batch, 0, "t", system_memory()), "x", "t"),
         order_(shuffled_order(8 * shape.batch, 0, 1)) {}
 
   void step() {
     const Index rows = shape_.batch;
     Tensor x(rows, shape_.width, model_.memory()), t(rows, shape_.width, model_.memory());
-    data_.fill_batch({order_.data() + next_, static_cast<std::size_t>(rows)}, x, t);
+    data_.fetch_batch({order_.data() + next_, static_cast<std::size_t>(rows)}, x, t);
     next_ = (next_ + rows) % data_.samples();
     step_.begin(rows, 1);
     step_.add(std::move(x), std::move(t), 0);
@@ -65,11 +63,9 @@ class Training {
 
   double flops() const { return model_.step_flops(shape_.batch); }
   /// On this rank.
-  double parameters() const {
-    double count = 0;
-    for (const Parameter* parameter : model_.parameters()) {
-      count += static_cast<double>(parameter->value.size());
-    }
+  Index parameters() const {
+    Index count = 0;
+    for (const Parameter* parameter : model_.parameters()) count += parameter->value.size();
     return count;
   }
   /// Parameters, gradients, moments, data, and what a step must keep: input and derivative of each
@@ -80,7 +76,8 @@ class Training {
     const double derivatives = static_cast<double>(layers) / ranks;
     const double kept =
         static_cast<double>(shape_.batch * shape_.width) * (2 + outputs + derivatives);
-    return (4 * parameters() + kept) * sizeof(Scalar) + static_cast<double>(data_.bytes());
+    return (4 * static_cast<double>(parameters()) + kept) * sizeof(Scalar) +
+           static_cast<double>(data_.bytes());
   }
 
  private:
@@ -122,37 +119,6 @@ void print_memory(ProcessGroup& world, const Training& training) {
         training.bytes_needed(world.size(), shares ? world.size() : 1));
 }
 
-/// Seconds of a step and of the parts of its limit.
-struct Round {
-  double step, products, update, communication;
-  double limit() const { return products + update + communication; }
-};
-
-void print_rounds(const ProcessGroup& world, const std::vector<Round>& rounds, double flops) {
-  const auto median = [&](auto&& number) {
-    std::vector<double> numbers;
-    for (const Round& round : rounds) numbers.push_back(number(round));
-    return bench::median_of(std::move(numbers));
-  };
-  const auto print = [&](const char* name, const bench::Times& times, const std::string& remark) {
-    bench::print(world, name, render_duration(times.median), bench::spread(times) + remark);
-  };
-  const auto percent = [](double part) { return render_fixed(100 * part, 1) + " %"; };
-  const bench::Times step = median([](const Round& round) { return round.step; });
-  print("a step", step, ", " + render_fixed(flops / step.median * 1e-9, 1) + " GFLOP/s");
-  const bench::Times products = median([](const Round& round) { return round.products; });
-  print("products alone", products,
-        ", " + render_fixed(flops / products.median * 1e-9, 1) + " GFLOP/s");
-  print("AdamW's bytes at a copy's rate", median([](const Round& round) { return round.update; }),
-        "");
-  print("communication in the step", median([](const Round& round) { return round.communication; }),
-        "");
-  const bench::Times part = median([](const Round& round) { return round.limit() / round.step; });
-  bench::print(world, "of the limit", percent(part.median),
-               "(" + percent(part.smallest) + " to " + percent(part.largest) +
-                   "): the last three over the first");
-}
-
 void measure(ProcessGroup& world, Shape shape, bool with_memory) {
   bench::print(world,
                std::to_string(shape.batch) + " x " + std::to_string(shape.width) + ", " +
@@ -160,42 +126,24 @@ void measure(ProcessGroup& world, Shape shape, bool with_memory) {
                "");
   Training training(world, shape);
   for (int i = 0; i < 3; ++i) training.step();
-  if (with_memory) print_memory(world, training);
+  // Of a GPU's memory the system knows nothing.
+  if (with_memory && host_reaches_device_memory()) print_memory(world, training);
   bench::Products products(shape.batch, shape.width, shape.width / world.size(), layers);
-  // A copy through as much memory as AdamW's four numbers a parameter take. It moves 4 of them;
-  // AdamW moves 7: it reads all, and writes all but the gradient.
-  const Index half = static_cast<Index>(2 * training.parameters());
-  Tensor from = Tensor::zeros(half, 1), to = Tensor::zeros(half, 1);
-  const double bytes_to_copies = 7.0 / 4;
-
-  products.compute();
-  std::vector<Round> rounds;
   // Rounds of small steps are many, since each is soon disturbed.
   const int count = training.flops() > 1e10 ? 9 : 101;
-  for (int i = 0; i < count; ++i) {
-    Round round{};
-    round.products = bench::measure_once(world, [&] { products.compute(); });
-    round.update = bytes_to_copies *
-                   bench::measure_once(world, [&] { std::copy_n(from.data(), half, to.data()); });
-    Traffic traffic;
-    round.step = bench::measure_once(world, [&] {
-      const Traffic before = world.total_traffic();
-      training.step();
-      traffic = world.total_traffic() - before;
-    });
-    // Of the rank that waited least for others.
-    round.communication = world.all_reduce(traffic.seconds, Reduction::min);
-    rounds.push_back(round);
-  }
-  print_rounds(world, rounds, training.flops());
+  const auto rounds = bench::measure_rounds(
+      world, count, training.parameters(), [&] { products.compute(); }, [&] { training.step(); });
+  bench::print_rounds(world, rounds, training.flops(), "products alone");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  return bench::run(argc, argv, "wide steps", [](ProcessGroup& world) {
-    compare_with_one_rank(world);
-    measure(world, {.batch = 512, .width = 2048}, true);
-    measure(world, {.batch = 64, .width = 1024}, false);
-  });
+  return bench::run(argc, argv, "wide steps",
+                    [](ProcessGroup& world, const bench::Arguments& arguments) {
+                      compare_with_one_rank(world);
+                      if (arguments.trial) return measure(world, {.batch = 16, .width = 32}, true);
+                      measure(world, {.batch = 512, .width = 2048}, true);
+                      measure(world, {.batch = 64, .width = 1024}, false);
+                    });
 }

@@ -90,7 +90,10 @@ proof_library := $(variant_dir)/double/libcolonnade_proof.a
 # Networks with mistakes in them, on the same library.
 zoo_library := $(variant_dir)/double/libcolonnade_zoo.a
 test_sources := $(wildcard tests/*.cpp tests/$(BACKEND)/*.cpp)
-bench_names := $(basename $(notdir $(wildcard bench/*.cpp)))
+# On GPUs without what is of the CPU alone: what node memory, processors and networks of hosts cost.
+cpu_benches := collectives overlap step_compute transport wire
+bench_names := $(patsubst bench/%.cpp,%,$(wildcard bench/*.cpp bench/$(BACKEND)/*.cpp))
+bench_names := $(filter-out $(if $(filter cuda,$(BACKEND)),$(cpu_benches)),$(bench_names))
 peer_names := $(basename $(notdir $(wildcard bench/peers/*.cpp)))
 fuzz_names := $(patsubst fuzz/fuzz_%.cpp,%,$(wildcard fuzz/fuzz_*.cpp))
 # The parsers and what they stand on. Neither Eigen nor MPI is among it, so that fuzzers, whose
@@ -205,7 +208,7 @@ test_programs := $(TEST_SCALARS:%=$(variant_dir)/%/tests) $(if $(pretended_gpu),
 fuzz_programs := $(fuzz_names:%=$(variant_dir)/$(SCALAR)/fuzz/%)
 bench_programs := $(bench_names:%=$(variant_dir)/$(SCALAR)/bench/%)
 # Peers compute in single precision.
-peer_programs := $(peer_names:%=$(variant_dir)/float/bench/peers/%) $(variant_dir)/float/bench/collectives
+peer_programs := $(peer_names:%=$(variant_dir)/float/bench/peers/%) $(if $(filter collectives,$(bench_names)),$(variant_dir)/float/bench/collectives)
 
 all: $(if $(all_programs),build/colonnade,$(library))
 

@@ -52,7 +52,7 @@ class Mismatch(Exception):
     pass
 
 
-def compare_results(ours, peer):
+def compare_results(ours, peer, tolerance=tolerance):
     """As many finite numbers, each within the tolerance: losses of steps, then a gradient's norm."""
     if len(ours) != len(peer) or not ours:
         raise Mismatch(f"{len(ours)} results against {len(peer)}")

@@ -23,6 +23,18 @@ std::string_view to_string(Math math) {
   return "";
 }
 
+double spacing_of_factors(Math math) {
+  switch (math) {
+    case Math::fp32:
+      return 0;
+    case Math::tf32:
+      return 0x1p-10;
+    case Math::bf16:
+      return 0x1p-7;
+  }
+  return 0;
+}
+
 Math math_from(std::string_view wanted) {
   for (const auto& [value, name] : names)
     if (name == wanted) return value;

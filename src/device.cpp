@@ -63,12 +63,12 @@ std::string host_name() {
 
 /// Ranks that see the same GPUs share them out. Those that see others may be in a world of their
 /// own, made by a batch system.
-std::string choose_gpu(ProcessGroup& world, ProcessGroup& node, bool share) {
+BackendDevice choose_gpu(ProcessGroup& world, ProcessGroup& node, bool share) {
   const std::vector<std::string> seen = gather_text(node, backend_devices());
   const auto own = seen.begin() + node.rank();
   const auto before = std::count(seen.begin(), own, *own);
   const auto all = std::count(seen.begin(), seen.end(), *own);
-  std::string gpu;
+  BackendDevice gpu;
   collectively(world, [&] {
     gpu = choose_backend_device(static_cast<int>(before), static_cast<int>(all), share);
   });
@@ -106,7 +106,12 @@ Device choose_device(ProcessGroup& world, const DeviceOptions& options) {
     if (bind_to(core)) device.cores = core;
   }
   omp_set_num_threads(device.threads);
-  device.gpu = choose_gpu(world, node, options.share_gpus);
+  const std::int64_t missing = why_no_device().empty() ? 0 : 1;
+  if (!options.needs_gpu && world.all_reduce(missing, Reduction::max) > 0) return device;
+  const BackendDevice gpu = choose_gpu(world, node, options.share_gpus);
+  device.gpu = gpu.name;
+  device.gpu_memory = gpu.memory;
+  device.gpu_cache = gpu.cache;
   return device;
 }
 

@@ -34,11 +34,13 @@ LinearLayer::LinearLayer(ProcessGroup& group, const Options& options, Parameter 
 // Messages get on only while the rank looks after them, and a product can take longer than a
 // message does. Calls work(range) for ranges of the result's columns. A tile is about two
 // milliseconds on a core, for BLAS packs one of the factors again for each; meanwhile a network
-// that buffers, as TCP does, goes on by itself.
+// that buffers, as TCP does, goes on by itself. Where products are only asked for, of a GPU, the
+// rank is free to look after messages anyway.
 template <class Work>
 void LinearLayer::in_tiles(Index columns, Index multiply_adds, const Work& work) const {
   const auto gets_on = [](const ProcessGroup* group) {
-    return group != nullptr && group->overlaps() && group->is_under_way();
+    return group != nullptr && host_reaches_device_memory() && group->overlaps() &&
+           group->is_under_way();
   };
   const bool beside = gets_on(beside_);
   if (!gets_on(group_) && !beside) return work(Range{0, columns});

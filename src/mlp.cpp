@@ -41,6 +41,7 @@ Index widest_message(const MlpOptions& options) {
 
 Index worthwhile_row_parts(const ProcessGroup& group, const MlpOptions& options, Index rows) {
   if (!group.overlaps() || options.shards > 0 || options.widths.size() < 2) return 1;
+  if (!host_reaches_device_memory()) return 1;  // what is long for GPUs was not measured
   // A shorter message takes about as long as one without content: two would take twice as long. The
   // more parts, the less time has nothing beside it; but each has its weights packed anew, which
   // only long parts make up for.

@@ -56,19 +56,6 @@ std::vector<double> times(ConstMatrixView matrix, bool transposed, const std::ve
   return sums;
 }
 
-/// How far apart neighbours of 1 are among what factors are rounded to; 0 where they are not.
-double rounding_of_factors() {
-  switch (math()) {
-    case Math::fp32:
-      return 0;
-    case Math::tf32:
-      return 0x1p-10;
-    case Math::bf16:
-      return 0x1p-7;
-  }
-  return 0;
-}
-
 /// Freivalds' test of c = a b: c v must be a (b v) for a vector v of random signs, which takes one
 /// dimension less than the product. Elements are normal numbers: one of c is a sum of `inner` terms
 /// whose rounding is below epsilon times that number, and rows of c have `c.cols` of them. Where
@@ -85,7 +72,7 @@ bool is_product(ConstMatrixView c, ConstMatrixView a, bool a_transposed, ConstMa
   const double tolerance =
       64 * std::numeric_limits<Scalar>::epsilon() * (inner + 1) *
           std::sqrt(static_cast<double>(c.cols) + 1) +
-      8 * rounding_of_factors() * std::sqrt(inner * static_cast<double>(c.cols));
+      8 * spacing_of_factors(math()) * std::sqrt(inner * static_cast<double>(c.cols));
   return std::equal(got.begin(), got.end(), want.begin(),
                     [&](double x, double y) { return std::abs(x - y) <= tolerance; });
 }

@@ -45,10 +45,15 @@ TrainingStep::Repeated* TrainingStep::repeated(ConstMatrixView x, ConstMatrixVie
                                                BatchPart part) {
   if (!is_repeatable(x.rows, part)) return nullptr;
   for (const auto& known : repeated_) {
-    if (known->x.rows() == x.rows && known->part == part) return known.get();
+    if (known->x.rows() == x.rows && known->part == part && known->math_of_products == math()) {
+      return known.get();
+    }
   }
   std::unique_ptr<Replay> replay = make_replay();
   if (replay == nullptr) return nullptr;
+  // A run has batches of two sizes. Who has many would fill the GPU with steps that never return.
+  constexpr std::size_t most_shapes = 4;
+  if (repeated_.size() == most_shapes) repeated_.erase(repeated_.begin());
   repeated_.push_back(std::make_unique<Repeated>(x, t, part, std::move(replay)));
   return repeated_.back().get();
 }

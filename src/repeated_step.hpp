@@ -6,6 +6,7 @@
 #include <memory_resource>
 #include <vector>
 
+#include "colonnade/backend.hpp"
 #include "colonnade/training_step.hpp"
 #include "replay.hpp"
 
@@ -62,6 +63,7 @@ struct TrainingStep::Repeated {
   Tensor lent_t() { return {t.rows(), t.cols(), &t_memory}; }
 
   BatchPart part;
+  Math math_of_products = math();
   Tensor x, t;  // where every step finds its batch
   LentMemory x_memory, t_memory;
   std::unique_ptr<Replay> replay;

@@ -23,7 +23,7 @@ prints "each process has a GPU of its own" "^ +rank 1: .*, GPU 1 \(pretended[^,]
 prints "each thread has a GPU of its own" "^ +rank 1: .*, GPU 1 \(pretended[^,]*\)$" \
   "$COLONNADE" info --ranks 2
 prints "GPUs of processes talk by NCCL" "^transport +[a-z+]+\+nccl$" "${two[@]}" info
-prints "GPUs of threads talk by NCCL" "^transport +threads\+nccl$" "$COLONNADE" info --ranks 2
+prints "GPUs of threads don't" "^transport +threads\+staged$" "$COLONNADE" info --ranks 2
 prints "a rank alone talks to nobody" "^transport +self$" "$COLONNADE" info
 refuses "three processes and two GPUs" \
   "fewer GPUs than ranks on this node: wanted a GPU for each of 3 ranks, found 2 GPUs; use fewer ranks, or let them share with --share-gpus" \
@@ -50,6 +50,22 @@ done
 export PRETENDED_GPUS=0
 refuses "no GPU" \
   "this build computes on a GPU and there is none: found no CUDA-capable device is detected; make BACKEND=cpu" \
-  "${two[@]}" info
+  "${two[@]}" demo
 passes "help needs no GPU" "${two[@]}" --help
+prints "info says that there is none" "^backend +cuda, no GPU: no CUDA-capable device is detected$" "${two[@]}" info
+prints "a plan needs none" "^ +tp +layers.0 +all-gather" "${two[@]}" train mlp "--widths=16,33,24,9" --dry-run
+
+export PRETENDED_GPUS=1
+export PRETENDED_GPU_ARCH=80
+refuses "a GPU that the program was not compiled for" \
+  "compiled for newer GPUs than pretended GPU: wanted sm_90 or newer, found sm_80; make BACKEND=cuda CUDA_ARCH=sm_80" \
+  "$COLONNADE" demo
+unset PRETENDED_GPU_ARCH
+export PRETENDED_GPU_MEMORY=100M
+large=("--widths=5000,5000,3" --batch 1000)
+refuses "a network larger than a rank's part of its GPU" \
+  "need more memory than a rank has on GPU 0 \(pretended GPU, shared\): wanted at most 50.0 MiB, found .* for a rank" \
+  "${two[@]}" check "${large[@]}" --share-gpus
+prints "and a plan says so" "^too much memory: .* for a rank, a rank has on GPU 0 .* 50.0 MiB$" \
+  "${two[@]}" train mlp "${large[@]}" --dry-run
 finish

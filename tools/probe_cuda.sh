@@ -38,13 +38,14 @@ choose_arch() {
 if [ "$gpu" = pretended ]; then
   text="cuda_arch := pretended
 cuda_version := a pretended GPU, for tests
-cuda_cflags := -isystem tests/pretended_gpu/include $([ ! -f tests/pretended_gpu/include/nccl.h ] || echo -DCOLONNADE_NCCL)
+cuda_cflags := -isystem tests/pretended_gpu/include -DCOLONNADE_NCCL -DCOLONNADE_CUDA_ARCH=90
 cuda_libs := -lrt"
 else
   nvcc=$(nvcc_of_home)
   choose_arch
   version=$("$nvcc" --version | sed -n 's/.*release \([0-9.]*\).*/\1/p')
-  cflags="-isystem $home/include"
+  number=${arch#sm_}
+  cflags="-isystem $home/include -DCOLONNADE_CUDA_ARCH=${number%[af]}"
   libs="-L$home/lib64 -Wl,-rpath,$home/lib64 -lcublasLt -lcudart"
   nccl="without NCCL: messages go through the computer's memory"
   for include in "$home/include" /usr/include; do

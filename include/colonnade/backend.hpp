@@ -1,6 +1,7 @@
 // The backend as a whole: what it is, what it needs before its first op, and how it multiplies.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -28,10 +29,18 @@ std::string backend_description();
 /// where there is none.
 std::string backend_devices();
 
+/// What a rank computes on, where that is no processor.
+struct BackendDevice {
+  std::string name = {};  // `GPU 0 (NVIDIA H100 80GB HBM3)`; on the CPU empty
+  double memory = 0;      // bytes for this rank's tensors, if others share it its part of them
+  std::size_t cache = 0;  // bytes of its last cache, in the same way
+};
+
 /// Makes this thread compute on a GPU before its first tensor: the `rank`th, as it is one of
 /// `ranks` that may use the same GPUs. Throws if there are too few for each to have its own, unless
-/// ranks may `share` one. Returns `GPU 0 (NVIDIA H100 80GB HBM3)`; on the CPU nothing happens.
-std::string choose_backend_device(int rank, int ranks, bool share);
+/// ranks may `share` one, and for a GPU that this program wasn't compiled for. On the CPU nothing
+/// happens.
+BackendDevice choose_backend_device(int rank, int ranks, bool share);
 
 /// What a GPU multiplies floats in; it adds the products as floats in any case. Sums of products
 /// alone are meant: all else, and exact mode, is computed in the build's own precision.
@@ -46,6 +55,10 @@ std::string_view to_string(Math math);
 
 /// The reverse; throws on any other name.
 Math math_from(std::string_view name);
+
+/// How far apart neighbours of 1 are among the numbers that it rounds factors to; 0 where it
+/// doesn't.
+double spacing_of_factors(Math math);
 
 inline namespace COLONNADE_PRECISION {
 

@@ -12,6 +12,7 @@ struct DeviceOptions {
   int threads = 0;   // OpenMP threads of this rank; 0 for the node's cores over the ranks on it
   bool bind = true;  // give each rank cores of its own, if the job fills those of the node
   bool share_gpus = false;  // let several ranks compute on one, where there are fewer than ranks
+  bool needs_gpu = true;    // false: for what computes nothing, do without where there is none
 };
 
 struct Device {
@@ -20,9 +21,11 @@ struct Device {
   int node_size = 1;
   int node_cores = 1;  // that this job may use
   int threads = 1;
-  std::vector<int> cores;  // that this rank may run on
-  bool bound = false;      // whether these are its own
-  std::string gpu = {};    // `GPU 0 (NVIDIA H100 80GB HBM3)`; empty where the backend uses none
+  std::vector<int> cores;     // that this rank may run on
+  bool bound = false;         // whether these are its own
+  std::string gpu = {};       // `GPU 0 (NVIDIA H100 80GB HBM3)`; empty where the backend uses none
+  double gpu_memory = 0;      // bytes that this rank has of it
+  std::size_t gpu_cache = 0;  // and of its last cache
 };
 
 /// Sets this rank's threads and cores. Without it each of n ranks on a node starts as many OpenMP

@@ -108,8 +108,9 @@ class TrainingStep {
 
   /// A whole step on the only micro-batch of this rank: begin, add and finish. Where the backend
   /// and the groups can, a small one is recorded when its like has come twice, and from then on
-  /// done again as recorded: parameters must keep their places in memory. The same choice is made
-  /// on all ranks.
+  /// done again as recorded: parameters must keep their places in memory, and it is always the same
+  /// thread that calls. So it is with batches of up to four sizes. The same choice is made on all
+  /// ranks.
   StepResult run(Tensor x, Tensor t, BatchPart part, std::int64_t steps_done = 0, double factor = 1,
                  bool stop = false);
 

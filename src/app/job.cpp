@@ -122,12 +122,20 @@ double present_memory() {
   return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
 }
 
+MemoryNeed memory_need(double bytes_a_rank, const Device& device) {
+  if (device.gpu_memory > 0) {
+    return {bytes_a_rank, device.gpu_memory, "a rank has on " + device.gpu, "for a rank"};
+  }
+  return {bytes_a_rank * device.node_size, present_memory(), "node " + device.host + " has",
+          "for its ranks"};
+}
+
 void check_memory(double bytes_a_rank, const Device& device) {
-  const double needed = bytes_a_rank * device.node_size;
-  if (needed <= present_memory()) return;
-  throw Error("--widths and --batch need more memory than node " + device.host + " has",
-              {.wanted = "at most " + render_bytes(present_memory()),
-               .found = render_bytes(needed) + " for its ranks",
+  const MemoryNeed need = memory_need(bytes_a_rank, device);
+  if (need.bytes <= need.present) return;
+  throw Error("--widths and --batch need more memory than " + need.who_has,
+              {.wanted = "at most " + render_bytes(need.present),
+               .found = render_bytes(need.bytes) + " " + need.for_whom,
                .hint = "use more nodes, narrower layers or a smaller batch"});
 }
 

@@ -30,8 +30,18 @@ std::vector<Range> full_batch(const Job& job, const TrainerOptions& trainer, int
 /// Bytes that this node has.
 double present_memory();
 
-/// Refuses a run that this node's memory can't hold before a page of it is touched: else the system
-/// ends the job in the middle, without a word.
+/// What a job needs of the memory that its tensors lie in, and who has how much of it: a rank's
+/// GPU, or the node for all of its ranks.
+struct MemoryNeed {
+  double bytes = 0;
+  double present = 0;
+  std::string who_has;   // `node vm has`
+  std::string for_whom;  // `for its ranks`
+};
+MemoryNeed memory_need(double bytes_a_rank, const Device& device);
+
+/// Refuses a run that this memory can't hold before a page of it is touched: else the system ends
+/// the job in the middle, without a word.
 void check_memory(double bytes_a_rank, const Device& device);
 
 /// Backend, and cores and threads of each rank, from rank 0. Collective.

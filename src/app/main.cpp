@@ -43,7 +43,12 @@ Device device_for(ProcessGroup& world, const app::CommandLine& line) {
     options.share_gpus = true;
     let_host_reach_device_memory();
   }
-  if (line.command == app::Command::train_mlp && line.train.dry_run) options.share_gpus = true;
+  // These compute nothing.
+  if (line.command == app::Command::train_mlp && line.train.dry_run) {
+    options.share_gpus = true;
+    options.needs_gpu = false;
+  }
+  if (line.command == app::Command::info) options.needs_gpu = false;
   Device device = choose_device(world, options);
   if (line.device.share_gpus && device.gpu.empty()) {
     throw Error::agreed(Error("--share-gpus: there are none to share",

@@ -77,7 +77,7 @@ void print_summary(ProcessGroup& world, const Mlp& model, const Totals& totals) 
   if (peak > 0) std::printf(", %.1f%% of the cores' %.1f", 100 * rate / peak, peak * 1e-9);
   // Time inside of collectives: what goes on while a rank computes is not in it.
   std::printf("\ncommunication     ");
-  if (world.times_collectives()) {
+  if (totals.times_collectives) {
     std::printf("%s, %.1f%% of the time, not hidden by computing\n",
                 render_duration(totals.communication.seconds).c_str(),
                 100 * totals.communication.seconds / seconds);
@@ -101,10 +101,10 @@ void print_dry_run(const Job& job, const TrainerOptions& trainer, const Device& 
   const std::vector<Range> parts = full_batch(job, trainer, 0);
   print_model(job, trainer.row_blocks, parameters);
   print_plan(job, parts);
-  const double needed = predict_memory(job, 0, 0, parts).total() * device.node_size;
-  if (needed > present_memory()) {
-    std::printf("too much for this node: its %d ranks need %s, it has %s\n", device.node_size,
-                render_bytes(needed).c_str(), render_bytes(present_memory()).c_str());
+  const MemoryNeed need = memory_need(predict_memory(job, 0, 0, parts).total(), device);
+  if (need.bytes > need.present) {
+    std::printf("too much memory: %s %s, %s %s\n", render_bytes(need.bytes).c_str(),
+                need.for_whom.c_str(), need.who_has.c_str(), render_bytes(need.present).c_str());
   }
 }
 

@@ -17,6 +17,7 @@ struct Totals {
   std::int64_t skipped = 0;      // steps
   std::int64_t comparisons = 0;  // of copies, by the sentinel
   Traffic communication;
+  bool times_collectives = false;  // whether its seconds are known
   std::optional<Evaluation> test;
 };
 

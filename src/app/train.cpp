@@ -265,6 +265,7 @@ int run_train_mlp(ProcessGroup& world, const Device& device, const TrainOptions&
     return 0;
   }
   write_results(*training, options, totals.samples > 0);
+  totals.times_collectives = world.times_collectives();
   if (tracer) finish_trace(world, *tracer, options.trace);
   print_summary(world, training->model(), totals);
   return 0;

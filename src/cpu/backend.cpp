@@ -90,8 +90,8 @@ std::string backend_devices() {
   return "";
 }
 
-std::string choose_backend_device(int /*rank*/, int /*ranks*/, bool /*share*/) {
-  return "";
+BackendDevice choose_backend_device(int /*rank*/, int /*ranks*/, bool /*share*/) {
+  return {};
 }
 
 void prepare_backend(char** argv) {

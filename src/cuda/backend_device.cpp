@@ -13,10 +13,21 @@ std::string count_of(int number, const std::string& what) {
   return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
 }
 
-std::string name_of_gpu(int index) {
+cudaDeviceProp properties_of(int index) {
   cudaDeviceProp properties = {};
   gpu::check(cudaGetDeviceProperties(&properties, index), "cudaGetDeviceProperties");
-  return properties.name;
+  return properties;
+}
+
+/// Code for a GPU runs on newer ones, not on older.
+void check_architecture(const cudaDeviceProp& gpu) {
+  const int found = 10 * gpu.major + gpu.minor;
+  if (found >= COLONNADE_CUDA_ARCH) return;
+  const auto name = [](int number) { return "sm_" + std::to_string(number); };
+  throw Error(std::string("this program was compiled for newer GPUs than ") + gpu.name,
+              {.wanted = name(COLONNADE_CUDA_ARCH) + " or newer",
+               .found = name(found),
+               .hint = "make BACKEND=cuda CUDA_ARCH=" + name(found)});
 }
 
 }  // namespace
@@ -31,7 +42,7 @@ std::string backend_devices() {
   return text;
 }
 
-std::string choose_backend_device(int rank, int ranks, bool share) {
+BackendDevice choose_backend_device(int rank, int ranks, bool share) {
   const int gpus = gpu::count();
   if (gpus == 0) {
     throw Error("this build computes on a GPU and there is none",
@@ -44,9 +55,14 @@ std::string choose_backend_device(int rank, int ranks, bool share) {
                  .hint = "use fewer ranks, or let them share with --share-gpus"});
   }
   const int index = rank % gpus;
+  const cudaDeviceProp gpu = properties_of(index);
+  check_architecture(gpu);
   gpu::use(index);
-  const bool shared = index + gpus < ranks;
-  return "GPU " + std::to_string(index) + " (" + name_of_gpu(index) + (shared ? ", shared)" : ")");
+  const int sharing = (ranks - index + gpus - 1) / gpus;
+  return {
+      .name = "GPU " + std::to_string(index) + " (" + gpu.name + (sharing > 1 ? ", shared)" : ")"),
+      .memory = static_cast<double>(gpu.totalGlobalMem) / sharing,
+      .cache = static_cast<std::size_t>(gpu.l2CacheSize / sharing)};
 }
 
 }  // namespace colonnade

@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "colonnade/memory.hpp"
+#include "colonnade/render.hpp"
 #include "cuda/gpu.hpp"
 #include "cuda/uploads.hpp"
 
@@ -113,8 +114,9 @@ class DeviceMemory final : public std::pmr::memory_resource {
       cudaGetLastError();
       std::size_t free = 0, total = 0;
       gpu::check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
-      throw Error("the GPU has no memory left for " + std::to_string(bytes) + " bytes",
-                  {.found = std::to_string(free) + " bytes free of " + std::to_string(total),
+      throw Error("the GPU has no memory left for " + render_bytes(static_cast<double>(bytes)),
+                  {.found = render_bytes(static_cast<double>(free)) + " free of " +
+                            render_bytes(static_cast<double>(total)),
                    .hint = "use more GPUs, a smaller batch, more --accumulate, or --recompute"});
     }
     gpu::check(code, host_reaches ? "cudaHostAlloc" : "cudaMalloc");

@@ -1,6 +1,7 @@
 // A transport whose collectives take device memory too. Buffers that the host reaches go to the
 // transport it wraps, as everything does where the host reaches device memory. Buffers in a GPU's
-// memory go by NCCL if each rank has a GPU of its own, and through the computer's memory if not.
+// memory go by NCCL if ranks are processes with a GPU of their own, and through the computer's
+// memory if not.
 //
 // It has no common memory: what the wrapped one lends is not the GPU's.
 #include <unistd.h>
@@ -77,26 +78,28 @@ class DeviceTransport final : public Transport {
 
   void all_gather(void* buffer, std::span<const Range> pieces, Index unit, DataType type) override {
     if (is_on_gpu(buffer, pieces.back().end * unit))
-      return next_on_gpu().all_gather(buffer, pieces, unit, type);
+      return on_gpu([&](auto& gpus) { gpus.all_gather(buffer, pieces, unit, type); });
     host_transport().all_gather(buffer, pieces, unit, type);
   }
 
   void reduce_scatter(const void* send, void* receive, std::span<const Range> pieces, Index unit,
                       DataType type, SumOrder order) override {
     if (scatters_on_gpu(send, receive, pieces, unit))
-      return next_on_gpu().reduce_scatter(send, receive, pieces, unit, type, order);
+      return on_gpu(
+          [&](auto& gpus) { gpus.reduce_scatter(send, receive, pieces, unit, type, order); });
     host_transport().reduce_scatter(send, receive, pieces, unit, type, order);
   }
 
   void all_reduce(void* buffer, Index count, DataType type, Reduction reduction,
                   SumOrder order) override {
     if (is_on_gpu(buffer, count))
-      return next_on_gpu().all_reduce(buffer, count, type, reduction, order);
+      return on_gpu([&](auto& gpus) { gpus.all_reduce(buffer, count, type, reduction, order); });
     host_transport().all_reduce(buffer, count, type, reduction, order);
   }
 
   void broadcast(void* buffer, Index count, DataType type, int root) override {
-    if (is_on_gpu(buffer, count)) return next_on_gpu().broadcast(buffer, count, type, root);
+    if (is_on_gpu(buffer, count))
+      return on_gpu([&](auto& gpus) { gpus.broadcast(buffer, count, type, root); });
     host_transport().broadcast(buffer, count, type, root);
   }
 
@@ -108,34 +111,34 @@ class DeviceTransport final : public Transport {
 
   void start_all_gather(void* buffer, std::span<const Range> pieces, Index unit,
                         DataType type) override {
-    const bool on_gpu = is_on_gpu(buffer, pieces.back().end * unit);
-    if (on_gpu) {
+    const bool there = is_on_gpu(buffer, pieces.back().end * unit);
+    if (there) {
       next_on_gpu().start_all_gather(buffer, pieces, unit, type);
     } else {
       host_transport().start_all_gather(buffer, pieces, unit, type);
     }
-    under_way_on_gpu_.push_back(on_gpu);
+    under_way_on_gpu_.push_back(there);
   }
 
   void start_all_reduce(void* buffer, Index count, DataType type) override {
-    const bool on_gpu = is_on_gpu(buffer, count);
-    if (on_gpu) {
+    const bool there = is_on_gpu(buffer, count);
+    if (there) {
       next_on_gpu().start_all_reduce(buffer, count, type);
     } else {
       host_transport().start_all_reduce(buffer, count, type);
     }
-    under_way_on_gpu_.push_back(on_gpu);
+    under_way_on_gpu_.push_back(there);
   }
 
   void start_reduce_scatter(const void* send, void* receive, std::span<const Range> pieces,
                             Index unit, DataType type) override {
-    const bool on_gpu = scatters_on_gpu(send, receive, pieces, unit);
-    if (on_gpu) {
+    const bool there = scatters_on_gpu(send, receive, pieces, unit);
+    if (there) {
       next_on_gpu().start_reduce_scatter(send, receive, pieces, unit, type);
     } else {
       host_transport().start_reduce_scatter(send, receive, pieces, unit, type);
     }
-    under_way_on_gpu_.push_back(on_gpu);
+    under_way_on_gpu_.push_back(there);
   }
 
   void progress() override {
@@ -144,14 +147,17 @@ class DeviceTransport final : public Transport {
   }
 
   void finish_first() override {
-    const bool on_gpu = under_way_on_gpu_.front();
+    const bool was_on_gpu = under_way_on_gpu_.front();
     under_way_on_gpu_.erase(under_way_on_gpu_.begin());
-    if (on_gpu) return device_collectives_->finish_first();
+    if (was_on_gpu) {
+      device_collectives_->finish_first();
+      return wait_if_watched();
+    }
     host_transport().finish_first();
   }
 
   bool is_replayable() const override {
-    return by_nccl_ && !host_reaches_device_memory() && !hosts_meet();
+    return by_nccl_ && !host_reaches_device_memory() && !watched_;
   }
 
   std::unique_ptr<Transport> split(int color, int key) override {
@@ -169,7 +175,7 @@ class DeviceTransport final : public Transport {
     name_ = inner_->name();
     by_nccl_ = false;
     if (host_reaches_device_memory()) return;
-    by_nccl_ = has_nccl && each_has_its_own_gpu(*inner_);
+    by_nccl_ = has_nccl && !are_threads() && each_has_its_own_gpu(*inner_);
     name_ += by_nccl_ ? "+nccl" : "+staged";
   }
 
@@ -179,8 +185,21 @@ class DeviceTransport final : public Transport {
     return *inner_;
   }
 
+  template <class Work>
+  void on_gpu(const Work& work) {
+    work(next_on_gpu());
+    wait_if_watched();
+  }
+
+  // Whoever waits for another rank shall do so inside of a collective, where a watchdog sees it,
+  // and not when it next asks for a number.
+  void wait_if_watched() const {
+    if (watched_) finish_device_work();
+  }
+
   DeviceCollectives& next_on_gpu() {
-    if (by_nccl_ && hosts_meet()) inner_->barrier();
+    // NCCL doesn't tell one collective from another: if anybody watches, the hosts meet first.
+    if (by_nccl_ && watched_) inner_->barrier();
     if (device_collectives_) return *device_collectives_;
 #ifdef COLONNADE_NCCL
     if (by_nccl_) device_collectives_ = make_nccl_collectives(*inner_);
@@ -189,11 +208,11 @@ class DeviceTransport final : public Transport {
     return *device_collectives_;
   }
 
-  // NCCL doesn't tell one collective from another, and waits for a missing rank where nobody sees
-  // it, in a GPU. So the hosts meet first if anybody watches, and where ranks are threads: the
-  // others must learn of one that has failed, for no mpiexec ends them.
-  bool hosts_meet() const {
-    return watched_ || inner_->name() == "threads";
+  // Threads of a process share CUDA's locks: one that holds a lock while its GPU waits for
+  // another's rank may keep that rank from coming. And a rank that waits for one that has failed
+  // does so in its GPU, where nobody can tell it; no mpiexec ends threads.
+  bool are_threads() const {
+    return inner_->name() == "threads";
   }
 
   bool scatters_on_gpu(const void* send, const void* receive, std::span<const Range> pieces,

@@ -104,6 +104,7 @@ void end_op(const char* op) {
 }
 
 bool is_out_of_reach(const void* address) {
+  stream();  // the thread's GPU is the current one from here on
   cudaPointerAttributes attributes = {};
   check(cudaPointerGetAttributes(&attributes, address), "cudaPointerGetAttributes");
   return attributes.type == cudaMemoryTypeDevice;

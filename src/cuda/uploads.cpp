@@ -56,7 +56,8 @@ Uploads::Block& Uploads::block_for(std::size_t bytes) {
   }
   blocks_.splice(blocks_.end(), blocks_, found);
   if (found->bytes < bytes) {
-    check(cudaFreeHost(std::exchange(found->address, nullptr)), "cudaFreeHost");
+    void* const outgrown = std::exchange(found->address, nullptr);
+    if (outgrown != nullptr) check(cudaFreeHost(outgrown), "cudaFreeHost");
     found->bytes = 0;
     const std::size_t wanted = std::max(std::bit_ceil(bytes), smallest_block);
     check(cudaHostAlloc(&found->address, wanted, cudaHostAllocDefault), "cudaHostAlloc");

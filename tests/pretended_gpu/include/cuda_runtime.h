@@ -25,8 +25,9 @@
 // written; dynamic shared memory and attributes of launches, which it refuses; and it says nothing
 // about speed. Functions such as expf are the host's: last bits differ from a GPU's.
 //
-// Environment: PRETENDED_GPUS devices (1), each with PRETENDED_GPU_MEMORY bytes (8G). Threads and
-// blocks run in PRETENDED_GPU_ORDER: forward (the default), reverse, or a number, which shuffles.
+// Environment: PRETENDED_GPUS devices (1), each with PRETENDED_GPU_MEMORY bytes (8G), of the compute
+// capability PRETENDED_GPU_ARCH (90). Threads and blocks run in PRETENDED_GPU_ORDER: forward (the
+// default), reverse, or a number, which shuffles.
 //
 // What lies where: fibers, block and order (threads of a kernel), address_range, device_memory and
 // memory_calls, streams, events, copies, launch, capture and graphs, devices, errors, cublaslt_*,

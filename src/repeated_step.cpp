@@ -6,8 +6,19 @@ namespace colonnade::inline COLONNADE_PRECISION {
 
 namespace {
 
-// A step that takes a millisecond gains nothing from being launched at once.
-constexpr double small_step = 1e11;  // floating-point operations of a rank
+/// Floating-point operations that take a large GPU about a millisecond. A longer step gains nothing
+/// from being launched at once.
+double small_step() {
+  switch (math()) {
+    case Math::fp32:
+      return 5e10;
+    case Math::tf32:
+      return 4e11;
+    case Math::bf16:
+      return 8e11;
+  }
+  return 0;
+}
 
 std::vector<bool> zero_gradients_of(const Mlp& model) {
   std::vector<bool> zero;
@@ -37,7 +48,7 @@ bool TrainingStep::is_repeatable(Index rows, BatchPart part) const {
   const int copies = dp != nullptr ? dp->size() : 1;
   return tp.is_replayable() && (dp == nullptr || dp->is_replayable()) &&
          (tp.size() == 1 || copies == 1) && part.rows > 0 && rows * copies == part.rows &&
-         model_->step_flops(part.rows) / (tp.size() * copies) < small_step;
+         model_->step_flops(part.rows) / (tp.size() * copies) < small_step();
 }
 
 /// Null for steps that are not to be recorded.

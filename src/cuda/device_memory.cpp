@@ -3,6 +3,7 @@
 #include "colonnade/device_memory.hpp"
 
 #include <atomic>
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -52,12 +53,17 @@ class Pool {
     for (const auto& [bytes, address] : kept_) release(address);
     kept_.clear();
   }
-  Pool() = default;
+  /// Another for each thread that ever was, as its address is not.
+  std::uint64_t number() const { return number_; }
+
+  Pool() : number_(++count) {}
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
   ~Pool() { clear(); }
 
  private:
+  inline static std::atomic<std::uint64_t> count = 0;
+  std::uint64_t number_;
   std::multimap<std::size_t, void*> kept_;
 };
 
@@ -77,7 +83,7 @@ class DeviceMemory final : public std::pmr::memory_resource {
     std::optional<Block> block = pool.take(bytes);
     if (!block) block = ask_for(bytes, pool);
     const std::lock_guard lock(mutex_);
-    used_[block->address] = {block->bytes, &pool};
+    used_[block->address] = {block->bytes, pool.number()};
     return block->address;
   }
 
@@ -90,7 +96,7 @@ class DeviceMemory final : public std::pmr::memory_resource {
       used_.erase(found);
     }
     Pool& pool = pool_of_thread();
-    if (use.pool == &pool) {
+    if (use.pool == pool.number()) {
       pool.keep({address, use.bytes});
     } else {
       release(address);
@@ -125,7 +131,7 @@ class DeviceMemory final : public std::pmr::memory_resource {
 
   struct Use {
     std::size_t bytes;
-    const Pool* pool;
+    std::uint64_t pool;  // its number
   };
   std::mutex mutex_;
   std::unordered_map<void*, Use> used_;

@@ -13,10 +13,15 @@ set -uo pipefail
 
 tests_passed=0
 tests_failed=0
+command_seconds=60  # that a command may take
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 COLONNADE=${COLONNADE:-build/colonnade}
+
+#   says_of_itself scalar: what `colonnade info` has under this name, as "float"
+says_of_itself() { "$COLONNADE" info | sed -n "s/^$1  *//p"; }
+gpu_is_pretended() { [[ $(says_of_itself backend) == *"pretended GPU"* ]]; }
 
 test_passed() { tests_passed=$((tests_passed + 1)); }
 
@@ -39,7 +44,7 @@ run_limited() {
 passes() {
   local name=$1
   shift
-  run_limited 60 "$@"
+  run_limited "$command_seconds" "$@"
   if [ "$status" = 0 ]; then test_passed; else test_failed "$name" "status $status"; fi
 }
 
@@ -47,7 +52,7 @@ passes() {
 prints() {
   local name=$1 pattern=$2
   shift 2
-  run_limited 60 "$@"
+  run_limited "$command_seconds" "$@"
   if [ "$status" != 0 ]; then
     test_failed "$name" "status $status"
   elif ! grep -Eq -e "$pattern" "$scratch/.out"; then

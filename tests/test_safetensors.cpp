@@ -1,40 +1,21 @@
 #include "colonnade/safetensors.hpp"
 
-#include <fcntl.h>
-#include <sys/resource.h>
-
-#include <cerrno>
-#include <cstdint>
-#include <cstdio>
-#include <cstring>
 #include <limits>
 #include <string>
-#include <type_traits>
 #include <vector>
 
+#include "cut_model.hpp"
 #include "files.hpp"
 #include "harness.hpp"
-
-namespace {
-bool renaming_fails = false;
-}
-
-/// Stands before the C library's in the test program: the last moment of a save can fail at will.
-extern "C" int rename(const char* from, const char* to) noexcept {
-  if (!renaming_fails) return renameat(AT_FDCWD, from, AT_FDCWD, to);
-  errno = EIO;
-  return -1;
-}
 
 using colonnade::Index;
 using colonnade::load_safetensors;
 using colonnade::ProcessGroup;
-using colonnade::Range;
 using colonnade::save_safetensors;
 using colonnade::Scalar;
-using colonnade::shard_range;
 using colonnade::StoredTensor;
 using colonnade::TensorSlice;
+using harness::CutModel;
 using harness::error_of;
 using harness::files_in;
 using harness::lacking;
@@ -45,69 +26,6 @@ using harness::write_file;
 namespace fs = std::filesystem;
 
 namespace {
-
-/// A small model cut among the ranks: a weight and its bias by the outputs, a weight by its inputs,
-/// two tensors that all ranks hold and the first one saves, and two blocks in runs of elements.
-/// Sizes divide by nothing.
-class CutModel {
- public:
-  CutModel(Index ranks, Index rank, bool loading) {
-    const Range outputs = shard_range(7, ranks, rank);
-    const Range inputs = shard_range(5, ranks, rank);
-    const bool whole = loading || rank == 0;
-    add("layers.0.weight", {7, 3}, {outputs, {0, 3}});
-    add("layers.0.bias", {7}, {outputs});
-    add("layers.1.weight", {4, 5}, {{0, 4}, inputs});
-    add("norm", {6}, {whole ? Range{0, 6} : Range{0, 0}});
-    add("scale", {1}, {{0, whole ? 1 : 0}});
-    add("moment", {4, 5}, {{0, 4}, {0, 5}});
-    slices_.back().elements = shard_range(20, ranks, rank);
-    add("moment of a bias", {7}, {{0, 7}});
-    slices_.back().elements = shard_range(7, ranks, rank);
-    for (std::size_t i = 0; i < slices_.size(); ++i) slices_[i].data = numbers_[i].data();
-  }
-
-  const std::vector<TensorSlice>& slices() const { return slices_; }
-
-  /// Each element becomes a function of the tensor's number and its place in the whole tensor.
-  void fill() {
-    visit([](Scalar& number, Scalar wanted) { number = wanted; });
-  }
-  bool is_filled() {
-    bool right = true;
-    visit([&](Scalar& number, Scalar wanted) { right = right && number == wanted; });
-    return right;
-  }
-  bool holds_only(Scalar value) {
-    bool right = true;
-    visit([&](Scalar& number, Scalar) { right = right && number == value; });
-    return right;
-  }
-  void set_all(Scalar value) {
-    visit([&](Scalar& number, Scalar) { number = value; });
-  }
-
- private:
-  void add(const std::string& name, std::vector<Index> shape, std::vector<Range> block) {
-    slices_.push_back({name, std::move(shape), std::move(block), nullptr});
-    numbers_.emplace_back(32);
-  }
-
-  template <class Visit>
-  void visit(Visit&& visit) {
-    for (std::size_t t = 0; t < slices_.size(); ++t) {
-      for_each_run(slices_[t], [&](colonnade::Run run) {
-        for (Index i = 0; i < run.count; ++i) {
-          const Index place = static_cast<Index>(t) * 100 + run.in_tensor + i;
-          visit(slices_[t].data[run.in_data + i], static_cast<Scalar>(place) / 8 - 3);
-        }
-      });
-    }
-  }
-
-  std::vector<std::vector<Scalar>> numbers_;
-  std::vector<TensorSlice> slices_;
-};
 
 /// A file with one tensor `t` of floats or doubles.
 template <class Stored>
@@ -210,7 +128,7 @@ TEST_CASE("F32 and F64 are both read in both builds, in pieces") {
 
 RANKS_TEST_CASE("a number that isn't finite is refused by name and place, on all ranks", "1-8") {
   const fs::path path = temporary_folder(world) / "t";
-  const Range mine = shard_range(4, world.size(), world.rank());
+  const auto mine = colonnade::shard_range(4, world.size(), world.rank());
   std::vector<Scalar> numbers(12);
   const TensorSlice slice = {"t", {4, 3}, {mine, {0, 3}}, numbers.data()};
   const auto error_with = [&]<class Stored>(Stored bad) {
@@ -277,62 +195,4 @@ TEST_CASE("of the tensors that a model lacks, the first in the file is named") {
   save_safetensors(alone, path, slices);
   slices.resize(1);
   CHECK(lacking(error_of([&] { load_safetensors(alone, path, slices); }), {"'layers.9'"}) == "");
-}
-
-RANKS_TEST_CASE("a save that fails on any rank throws on all and leaves the old file",
-                "processes 1-4") {
-  const fs::path folder = temporary_folder(world);
-  const std::string path = (folder / "model.safetensors").string();
-  CutModel model(world.size(), world.rank(), false);
-  model.fill();
-  save_safetensors(world, path, model.slices());
-  const std::string old = read_file(path);
-  model.set_all(0);
-  const auto save = [&](const std::string& to, const std::vector<TensorSlice>& slices) {
-    std::string error = error_of([&] { save_safetensors(world, to, slices); });
-    world.barrier();  // before the files are looked at, and before the next attempt
-    CHECK(read_file(path) == old);
-    CHECK(files_in(folder) == 1);
-    world.barrier();
-    return error;
-  };
-  CHECK(lacking(save(folder.string(), model.slices()), {"cannot write", "found a folder"}) == "");
-  CHECK(lacking(save((folder / "none" / "m").string(), model.slices()),
-                {"cannot write", "none/m"}) == "");
-  std::vector<TensorSlice> slices = model.slices();
-  if (world.rank() == world.size() - 1) slices[0].data = nullptr;
-  CHECK(lacking(save(path, slices), {"bad slice of 'layers.0.weight'"}) == "");
-  slices = model.slices();
-  slices[1].block[0] = {0, 0};
-  CHECK(lacking(save(path, slices), {"cannot save 'layers.0.bias'"}) == "");
-
-  // The last rank alone may not write as far as its part of the file lies.
-  rlimit before{};
-  getrlimit(RLIMIT_FSIZE, &before);
-  const rlimit limit = {static_cast<rlim_t>(old.size() - 30 * sizeof(Scalar)), before.rlim_max};
-  if (world.rank() == world.size() - 1) setrlimit(RLIMIT_FSIZE, &limit);
-  const std::string error = save(path, model.slices());
-  setrlimit(RLIMIT_FSIZE, &before);
-  CHECK(lacking(error, {"cannot write", "found a file-size limit", "ulimit -f"}) == "");
-}
-
-RANKS_TEST_CASE("a save that fails in its last moment throws on all ranks too", "processes 1-4") {
-  const fs::path folder = temporary_folder(world);
-  const std::string path = (folder / "model.safetensors").string();
-  CutModel model(world.size(), world.rank(), false);
-  model.fill();
-  save_safetensors(world, path, model.slices());
-  const std::string old = read_file(path);
-  model.set_all(0);
-  // One rank renames for all; the others learn of it only by being told.
-  renaming_fails = true;
-  const std::string error = error_of([&] { save_safetensors(world, path, model.slices()); });
-  renaming_fails = false;
-  world.barrier();  // before the files are looked at
-  CHECK(lacking(error, {"cannot rename", "model.safetensors", "Input/output error"}) == "");
-  CHECK(read_file(path) == old);
-  CHECK(files_in(folder) == 1);
-  world.barrier();
-  save_safetensors(world, path, model.slices());
-  CHECK(read_file(path) != old);
 }

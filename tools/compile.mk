@@ -37,9 +37,11 @@ quirks += $(if $(WERROR),$(if $(is_clang),-Werror,$(if $(SANITIZE),,-Werror)))
 common_flags := -std=c++20 $(optimization) -fopenmp -Wall -Wextra -Wpedantic $(quirks) \
   -Iinclude -Isrc $(found_cflags) $(CXXFLAGS)
 flags := $(common_flags) $(backend_flags)
-# Tests are compiled often and run shortly; what they test is compiled as it is shipped. With less
+# What is around the library, and tests: compiled often, run shortly, and soon built so. With less
 # optimization g++ 12 takes a string's own buffer for too short.
-test_flags := $(subst -O3,-O1,$(common_flags)) -Itests $(if $(is_clang),,-Wno-array-bounds -Wno-stringop-overflow)
+quick := -O1
+quick_quirks := $(if $(is_clang),,-Wno-array-bounds -Wno-stringop-overflow)
+test_flags := $(patsubst $(firstword $(optimization)),$(quick),$(common_flags)) -Itests $(quick_quirks)
 libraries := $(mpi_libs) $(backend_libs)
 
 # Kernels: by nvcc, whose host compiler is ours; or as C++, where a GPU is pretended. As on the CPU,
@@ -108,19 +110,17 @@ $(embedded): tools/embed.sh $(embedded_files) $(embedded).members
 	@mkdir -p $(@D)
 	$(Q)tools/embed.sh $(embedded_files) >$@
 
+# In which no number type occurs: compiled once for both.
+untyped := $(embedded) $(shell tools/untyped.sh $(library_sources) $(test_sources) \
+  $(filter-out $(embedded),$(app_sources)) $(app_main))
+
 # What is compiled for each backend by itself.
 of_backend := src/cpu/% src/cuda/% src/app/build.cpp bench/% tests/cuda/% tests/pretended_gpu/% docs/%
 
-# Of one scalar, $1: objects mirror the sources' paths. What proves gradients, and the zoo, are
-# compiled in double only and linked into both programs, with the double library that is proven; the
-# inline namespaces of scalar.hpp keep the two libraries apart.
-define scalar_rules
+# Objects, of a scalar or of both, $1, mirror the sources' paths.
+define compile_rules
 dir_$1 := $(variant_dir)/$1
 common_$1 := $(common_dir)/$1
-objects_$1 = $$(patsubst %,$$(dir_$1)/obj/%.o,$$(basename $$(filter $(of_backend),$$1))) \
-  $$(patsubst %,$$(common_$1)/obj/%.o,$$(basename $$(filter-out $(of_backend),$$1)))
-parts_$1 := $$(dir_$1)/libcolonnade_app.a $$(dir_$1)/libcolonnade.a
-parts_$1 += $(zoo_library) $(proof_library) $(pretended_gpu)
 
 $$(eval $$(call keep,$$(dir_$1)/command,$(compiler): $(CXX) $(flags) $$(public_defines_$1) $(libraries)))
 $$(eval $$(call keep,$$(common_$1)/command,$(compiler): $(CXX) $(common_flags) $$(public_defines_$1)))
@@ -159,10 +159,26 @@ $$(common_$1)/obj/tests/%.o: tests/%.cpp $$(common_$1)/obj/tests/precompiled.hpp
 $$(dir_$1)/obj/src/$(BACKEND)/adamw.o: private told := -fno-math-errno
 
 # What is around the library reads options and prints: it need not be fast, and is compiled sooner so.
-$$(common_$1)/obj/src/app/%.o: private told := -O1 $(if $(is_clang),,-Wno-array-bounds -Wno-stringop-overflow)
+$$(common_$1)/obj/src/app/%.o: private told := $(quick) $(quick_quirks)
 
 # The program tells how it was built, and ranks compare that.
 $$(dir_$1)/obj/src/app/build.o: private told := '-DCOLONNADE_BUILD_FLAGS="$(optimization) $(blas_define)"'
+
+-include $$(foreach dir,$$(dir_$1) $$(common_$1),$$(wildcard $$(dir)/obj/*/*.d $$(dir)/obj/*/*/*.d))
+endef
+
+# $(call objects,FOLDER,SCALAR,SOURCES)
+objects = $(patsubst %,$1/$2/obj/%.o,$(basename $(filter-out $(untyped),$3))) \
+  $(patsubst %,$1/both/obj/%.o,$(basename $(filter $(untyped),$3)))
+
+# Of one scalar, $1. What proves gradients, and the zoo, are compiled in double only and linked into
+# both programs, with the double library that is proven; the inline namespaces of scalar.hpp keep the
+# two libraries apart.
+define scalar_rules
+objects_$1 = $$(call objects,$(variant_dir),$1,$$(filter $(of_backend),$$1)) \
+  $$(call objects,$(common_dir),$1,$$(filter-out $(of_backend),$$1))
+parts_$1 := $$(dir_$1)/libcolonnade_app.a $$(dir_$1)/libcolonnade.a
+parts_$1 += $(zoo_library) $(proof_library) $(pretended_gpu)
 
 $$(eval $$(call archive_rule,$$(dir_$1)/libcolonnade.a,$$(call objects_$1,$(library_sources))))
 $$(eval $$(call archive_rule,$$(dir_$1)/libcolonnade_app.a,$$(call objects_$1,$(app_sources))))
@@ -171,7 +187,6 @@ $$(eval $$(call program_rule,$1,tests,$(test_sources),$$(parts_$1)))
 $$(foreach name,$(bench_names),$$(eval $$(call program_rule,$1,bench/$$(name),bench/$$(name).cpp,$$(parts_$1))))
 $$(foreach name,$(peer_names),$$(eval $$(call program_rule,$1,bench/peers/$$(name),bench/peers/$$(name).cpp,$$(parts_$1))))
 $$(foreach name,$(fuzz_names),$$(eval $$(call program_rule,$1,fuzz/$$(name),fuzz/fuzz_$$(name).cpp $(fuzzed_sources))))
--include $$(foreach dir,$$(dir_$1) $$(common_$1),$$(wildcard $$(dir)/obj/*/*.d $$(dir)/obj/*/*/*.d))
 endef
 
 # The archive is made anew, so that no object of a deleted source stays in it.
@@ -192,6 +207,7 @@ $(dir_$1)/$2: $(call objects_$1,$3) $4 $(dir_$1)/obj/$2.members
 	$$(Q)$(CXX) $(optimization) -fopenmp $(LDFLAGS) $(call objects_$1,$3) $4 $(libraries) -o $$@
 endef
 
+$(foreach scalar,$(scalars) both,$(eval $(call compile_rules,$(scalar))))
 $(foreach scalar,$(scalars),$(eval $(call scalar_rules,$(scalar))))
 ifneq ($(pretended_gpu),)
 $(eval $(call archive_rule,$(pretended_gpu),$(call objects_double,$(wildcard tests/pretended_gpu/*.cpp))))

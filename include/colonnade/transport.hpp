@@ -25,34 +25,14 @@ enum class Reduction { sum, min, max };
 /// every transport. Integers, minimum and maximum are the same in any order.
 enum class SumOrder { any, tree };
 
-/// The ranks of one group and their collectives, which every rank must call in the same order.
+/// What moves numbers within a group of ranks, which every rank must call in the same order.
 ///
 /// `pieces` holds one range for each rank, in rank order, without gaps, starting at 0, counted in
 /// units of `unit` elements: with unit = rows, pieces are ranges of columns. Ranges may differ in
 /// length. Buffers are documented by example, for two ranks that own 1 and 2 elements.
-class Transport {
+class Collectives {
  public:
-  virtual ~Transport() = default;
-
-  virtual std::string_view name() const = 0;
-  virtual int rank() const = 0;
-  virtual int size() const = 0;
-
-  /// Says what this rank calls next: any of the collectives below, those that start one, or a
-  /// split. A transport that compares what the ranks say throws different_collectives() on all of
-  /// them, here or in the call, before it has moved anything.
-  virtual void announce(const Fingerprint& /*next*/) {}
-
-  /// From now on announcements are compared, here and in groups split off later, even if that costs
-  /// messages. All ranks call it, before the next announcement.
-  virtual void compare_announcements() {}
-
-  /// Where to say that this rank waits for others outside of the collectives below; for Watchdog.
-  virtual void watch(std::shared_ptr<Place> /*place*/) {}
-
-  /// Says that all ranks have chosen the devices that they compute on, which may decide by what
-  /// way device memory goes. Before any has gone. Collective.
-  virtual void device_chosen() {}
+  virtual ~Collectives() = default;
 
   ///                 rank 0      rank 1
   ///   before        a . .       . b c
@@ -77,18 +57,11 @@ class Transport {
   ///   after root=0  a b         a b
   virtual void broadcast(void* buffer, Index count, DataType type, int root) = 0;
 
-  /// Returns on no rank before every rank has called it.
-  virtual void barrier() = 0;
-
   // Collectives that go on while the rank computes. The buffers of what was started must not be
   // touched, nor be given back, before it is finished, but that a rank may read its own piece of a
   // gather; `pieces` may be gone as soon as start returns. Starting and finishing stand in the same
   // order on every rank as all other collectives, which may come in between. A rank whose exception
   // passes a finish leaves messages under way: it must end the job.
-
-  /// Whether what was started gets on while this rank computes and calls progress() now and then.
-  /// Otherwise all of it is done when it is finished. The same on all ranks.
-  virtual bool overlaps() const { return false; }
 
   /// Begins all_gather.
   virtual void start_all_gather(void* buffer, std::span<const Range> pieces, Index unit,
@@ -107,6 +80,37 @@ class Transport {
   /// Returns when what was started first, of all that is under way, has ended. Something is under
   /// way.
   virtual void finish_first() = 0;
+};
+
+/// A group of ranks: who they are, their collectives, and the memory that they have in common.
+class Transport : public Collectives {
+ public:
+  virtual std::string_view name() const = 0;
+  virtual int rank() const = 0;
+  virtual int size() const = 0;
+
+  /// Says what this rank calls next: any of the collectives, those that start one, or a split. A
+  /// transport that compares what the ranks say throws different_collectives() on all of them, here
+  /// or in the call, before it has moved anything.
+  virtual void announce(const Fingerprint& /*next*/) {}
+
+  /// From now on announcements are compared, here and in groups split off later, even if that costs
+  /// messages. All ranks call it, before the next announcement.
+  virtual void compare_announcements() {}
+
+  /// Where to say that this rank waits for others outside of the collectives; for Watchdog.
+  virtual void watch(std::shared_ptr<Place> /*place*/) {}
+
+  /// Says that all ranks have chosen the devices that they compute on, which may decide by what
+  /// way device memory goes. Before any has gone. Collective.
+  virtual void device_chosen() {}
+
+  /// Returns on no rank before every rank has called it.
+  virtual void barrier() = 0;
+
+  /// Whether what was started gets on while this rank computes and calls progress() now and then.
+  /// Otherwise all of it is done when it is finished. The same on all ranks.
+  virtual bool overlaps() const { return false; }
 
   /// The ranks that call with the same color form a group, ordered by key, and by rank where keys
   /// are equal. Colors are not negative.

@@ -1,7 +1,5 @@
-// The two limits that are the backend's: how fast cores multiply and add, and how fast they move
-// numbers between memory and themselves.
-#include "colonnade/limits.hpp"
-
+// What the limits of limits.hpp need of the backend: how fast cores multiply and add,
+// and passes over memory.
 #include <omp.h>
 
 #include <Eigen/Core>
@@ -10,6 +8,7 @@
 #include <atomic>
 
 #include "cpu/eigen.hpp"
+#include "memory_pass.hpp"
 
 // A vector type loses its may_alias as a template argument, which matters to none of them here.
 #pragma GCC diagnostic ignored "-Wignored-attributes"
@@ -44,20 +43,9 @@ bool multiply_and_add(Index rounds) {
   return std::all_of(lanes.begin(), lanes.end(), [](Scalar lane) { return lane == 2; });
 }
 
-struct Arrays {
-  explicit Arrays(Index elements)
-      : gradient(Tensor::zeros(elements, 1)),
-        w(Tensor::zeros(elements, 1)),
-        m(Tensor::zeros(elements, 1)),
-        v(Tensor::zeros(elements, 1)) {
-    for_each_chunk(elements, [&](Index begin, Index count) {
-      array(gradient.data() + begin, count).setOnes();
-    });
-  }
-  Tensor gradient, w, m, v;
-};
+}  // namespace
 
-void go_through(MemoryPass pass, Arrays& arrays) {
+void go_through(MemoryPass pass, PassArrays& arrays) {
   const Scalar* const g = arrays.gradient.data();
   Scalar* const w = arrays.w.data();
   Scalar* const m = arrays.m.data();
@@ -81,36 +69,6 @@ void go_through(MemoryPass pass, Arrays& arrays) {
         break;
     }
   });
-}
-
-/// After one pass from zeros every array that it writes holds ones. Collective.
-void check_pass(ProcessGroup& group, MemoryPass pass) {
-  constexpr Index elements = 3 * chunk_size + 1;
-  Arrays arrays(elements);
-  go_through(pass, arrays);
-  const auto sum = [](const Tensor& x) { return array(x.data(), x.size()).sum(); };
-  const Scalar all = elements, moments = pass == MemoryPass::update ? elements : 0;
-  const bool right = sum(arrays.w) == all && sum(arrays.m) == moments && sum(arrays.v) == moments;
-  collectively(group, [&] {
-    if (!right) {
-      throw Error("wrong result of " + std::string(to_string(pass)) + ", which is not timed");
-    }
-  });
-}
-
-}  // namespace
-
-MemoryRates measure_memory(ProcessGroup& group, Index elements, const Patience& patience) {
-  Arrays arrays(elements);
-  const auto rate = [&](MemoryPass pass) {
-    check_pass(group, pass);
-    const Times times = time_together(group, patience, [&] { go_through(pass, arrays); });
-    const double bytes = numbers_moved(pass) * sizeof(Scalar) * static_cast<double>(elements);
-    return bytes / times.smallest;
-  };
-  return {.copy = rate(MemoryPass::copy),
-          .triad = rate(MemoryPass::triad),
-          .update = rate(MemoryPass::update)};
 }
 
 double measure_fma(ProcessGroup& group, const Patience& patience) {

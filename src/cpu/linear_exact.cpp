@@ -2,12 +2,11 @@
 // a sum runs over or just one; each leaf's product is a chain in order, and the leaves are added
 // along the tree. All operands are copied into panels; then threads take tiles of the output.
 // Neither the size of a tile nor who computes it can be told from the result.
-#include "cpu/linear_exact.hpp"
-
 #include <vector>
 
 #include "colonnade/tree_sum.hpp"
 #include "cpu/panels.hpp"
+#include "matmul.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
 
@@ -93,8 +92,6 @@ void compute_tile(const Tile& tile, Index inner, std::span<const Step> steps, Sc
   }
 }
 
-enum class Store { assign, add };
-
 void store_tile(const Scalar* tile, Range rows, Range cols, Store store, MatrixView out) {
   for (Index j = cols.begin; j < cols.end; ++j) {
     const Scalar* const from = tile + (j - cols.begin) * tile_rows;
@@ -107,9 +104,10 @@ void store_tile(const Scalar* tile, Range rows, Range cols, Store store, MatrixV
   }
 }
 
-/// out = a b, or out += a b once the product is complete.
-void exact_product(const Operand& a, const Operand& b, std::span<const Range> leaves, Store store,
-                   MatrixView out) {
+}  // namespace
+
+void multiply_exactly(const Factor& a, const Factor& b, std::span<const Range> leaves, Store store,
+                      MatrixView out) {
   const Index inner = a.cols;
   const std::span<const Step> steps = tree_steps(leaves);
   const Index stack_size = tree_stack_height(static_cast<Index>(leaves.size())) * tile_size;
@@ -148,28 +146,6 @@ void exact_product(const Operand& a, const Operand& b, std::span<const Range> le
       }
     }
   }
-}
-
-}  // namespace
-
-void exact_forward(ConstMatrixView x, ConstMatrixView w, MatrixView z, const WeightShards& shards) {
-  const Range whole[] = {{0, x.cols}};
-  const bool summed = shards.axis == WeightShards::Axis::inputs;
-  exact_product(operand(x), operand(w), summed ? shards.ranges : whole, Store::assign, z);
-}
-
-void exact_backward_input(ConstMatrixView dz, ConstMatrixView w, MatrixView dx,
-                          const WeightShards& shards) {
-  const Range whole[] = {{0, dz.cols}};
-  const bool summed = shards.axis == WeightShards::Axis::outputs;
-  exact_product(operand(dz), transposed(w), summed ? shards.ranges : whole, Store::assign, dx);
-}
-
-void exact_backward_weight(ConstMatrixView x, ConstMatrixView dz, MatrixView dw) {
-  // The product is complete before it is added: zero, then one batch's product, then another's, is
-  // the tree of the two.
-  const Range whole[] = {{0, x.rows}};
-  exact_product(transposed(x), operand(dz), whole, Store::add, dw);
 }
 
 }  // namespace colonnade::inline COLONNADE_PRECISION

@@ -103,15 +103,15 @@ void pack(const Lanes& from, Scalar* panels) {
 
 }  // namespace
 
-void pack_rows(const Operand& a, Range rows, Scalar* panels) {
+void pack_rows(const Factor& a, Range rows, Scalar* panels) {
   pack<panel_rows>(
-      {a.data + rows.begin * a.row_stride, rows.size(), a.row_stride, a.col_stride, a.cols},
+      {a.data + rows.begin * a.row_step(), rows.size(), a.row_step(), a.col_step(), a.cols},
       panels);
 }
 
-void pack_cols(const Operand& b, Range cols, Scalar* panels) {
+void pack_cols(const Factor& b, Range cols, Scalar* panels) {
   pack<panel_cols>(
-      {b.data + cols.begin * b.col_stride, cols.size(), b.col_stride, b.row_stride, b.rows},
+      {b.data + cols.begin * b.col_step(), cols.size(), b.col_step(), b.row_step(), b.rows},
       panels);
 }
 

@@ -7,24 +7,9 @@
 
 #include <Eigen/Core>
 
-#include "colonnade/tensor.hpp"
+#include "matmul.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
-
-/// A matrix or, with the strides exchanged, its transpose.
-struct Operand {
-  const Scalar* data;
-  Index rows;
-  Index cols;
-  Index row_stride;
-  Index col_stride;
-};
-inline Operand operand(ConstMatrixView matrix) {
-  return {matrix.data, matrix.rows, matrix.cols, 1, matrix.rows};
-}
-inline Operand transposed(ConstMatrixView matrix) {
-  return {matrix.data, matrix.cols, matrix.rows, matrix.rows, 1};
-}
 
 // As many sums at once as registers hold beside the factors, and enough of them that a processor
 // with two multipliers never waits for a sum.
@@ -37,9 +22,9 @@ inline constexpr Index panel_cols = has_32_registers ? 8 : 4;
 
 /// Copies some rows of `a` to panels [panel_rows, a.cols], one after the other, and fills the last
 /// one with zeros. Best called for packed_together rows: together they use whole cache lines.
-void pack_rows(const Operand& a, Range rows, Scalar* panels);
+void pack_rows(const Factor& a, Range rows, Scalar* panels);
 /// The same for columns of `b`, to transposed panels [panel_cols, b.rows].
-void pack_cols(const Operand& b, Range cols, Scalar* panels);
+void pack_cols(const Factor& b, Range cols, Scalar* panels);
 inline constexpr Index packed_together = 2 * panel_rows;
 static_assert(packed_together % panel_cols == 0);
 

@@ -8,8 +8,8 @@
 #include "colonnade/ops.hpp"
 #include "cuda/activations.hpp"
 #include "cuda/elementwise.hpp"
-#include "cuda/matmul.hpp"
 #include "cuda/sums.hpp"
+#include "matmul.hpp"
 #include "op_shapes.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {

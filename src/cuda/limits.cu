@@ -1,15 +1,10 @@
-// The two limits that are the backend's: how fast the GPU multiplies and adds, and how fast it
-// moves numbers between its memory and itself.
-#include "colonnade/limits.hpp"
-
-#include <algorithm>
-#include <array>
+// What the limits of limits.hpp need of the backend: how fast the GPU multiplies and adds,
+// and passes over memory.
 #include <cmath>
-#include <string>
-#include <vector>
 
 #include "cuda/elementwise.hpp"
 #include "cuda/scratch.hpp"
+#include "memory_pass.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
 
@@ -20,8 +15,7 @@ constexpr int chains = 8;
 
 /// x = a x + b from 0 on in all chains of all threads, `rounds` times: with a = 1/2 and b = 1,
 /// which the compiler doesn't know, after as many rounds as the number type has digits it is 2, and
-/// stays
-/// 2. *wrong becomes 1 if any is not.
+/// stays 2. *wrong becomes 1 if any is not.
 __global__ void multiply_and_add(Scalar a, Scalar b, int rounds, int* wrong) {
   Scalar x[chains] = {};
   for (int round = 0; round < rounds; ++round) {
@@ -62,63 +56,6 @@ struct GoThrough {
   }
 };
 
-struct FillWithOnes {
-  Scalar* to;
-
-  template <int count>
-  __device__ void at(Index i) const {
-    Pack<count> ones;
-    for (int j = 0; j < count; ++j) ones[j] = 1;
-    store(ones, to + i);
-  }
-};
-
-Tensor zeros_on_device(Index elements) {
-  Tensor tensor(elements, 1, device_memory());
-  zero_bytes(tensor.data(), static_cast<std::size_t>(elements) * sizeof(Scalar));
-  return tensor;
-}
-
-struct Arrays {
-  explicit Arrays(Index elements)
-      : gradient(elements, 1, device_memory()),
-        w(zeros_on_device(elements)),
-        m(zeros_on_device(elements)),
-        v(zeros_on_device(elements)) {
-    for_each_element("fill with ones", elements, {gradient.data()}, FillWithOnes{gradient.data()});
-  }
-  Tensor gradient, w, m, v;
-};
-
-void go_through(MemoryPass pass, Arrays& arrays) {
-  const Scalar* const g = arrays.gradient.data();
-  Scalar* const w = arrays.w.data();
-  Scalar* const m = arrays.m.data();
-  Scalar* const v = arrays.v.data();
-  for_each_element("memory pass", arrays.w.size(), {g, w, m, v}, GoThrough{pass, g, w, m, v});
-}
-
-bool all_are(const Tensor& tensor, Scalar wanted) {
-  std::vector<Scalar> numbers(static_cast<std::size_t>(tensor.size()));
-  copy_bytes(tensor.data(), numbers.data(), numbers.size() * sizeof(Scalar));
-  return std::all_of(numbers.begin(), numbers.end(), [=](Scalar x) { return x == wanted; });
-}
-
-/// After one pass from zeros every array that it writes holds ones. Collective.
-void check_pass(ProcessGroup& group, MemoryPass pass) {
-  constexpr Index elements = 3 * gpu::block_threads * pack_size + 1;
-  Arrays arrays(elements);
-  go_through(pass, arrays);
-  const Scalar moments = pass == MemoryPass::update ? 1 : 0;
-  const bool right =
-      all_are(arrays.w, 1) && all_are(arrays.m, moments) && all_are(arrays.v, moments);
-  collectively(group, [&] {
-    if (!right) {
-      throw Error("wrong result of " + std::string(to_string(pass)) + ", which is not timed");
-    }
-  });
-}
-
 int multiprocessors() {
   int count = 0;
   gpu::check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, gpu::index()),
@@ -128,17 +65,12 @@ int multiprocessors() {
 
 }  // namespace
 
-MemoryRates measure_memory(ProcessGroup& group, Index elements, const Patience& patience) {
-  Arrays arrays(elements);
-  const auto rate = [&](MemoryPass pass) {
-    check_pass(group, pass);
-    const Times times = time_together(group, patience, [&] { go_through(pass, arrays); });
-    const double bytes = numbers_moved(pass) * sizeof(Scalar) * static_cast<double>(elements);
-    return bytes / times.smallest;
-  };
-  return {.copy = rate(MemoryPass::copy),
-          .triad = rate(MemoryPass::triad),
-          .update = rate(MemoryPass::update)};
+void go_through(MemoryPass pass, PassArrays& arrays) {
+  const Scalar* const g = arrays.gradient.data();
+  Scalar* const w = arrays.w.data();
+  Scalar* const m = arrays.m.data();
+  Scalar* const v = arrays.v.data();
+  for_each_element("memory pass", arrays.w.size(), {g, w, m, v}, GoThrough{pass, g, w, m, v});
 }
 
 // By its cores; those for tensors have another rate, which products show.

@@ -2,13 +2,11 @@
 // a sum runs over or just one; each leaf's product is one chain of fused multiply-adds in order,
 // and the leaves are added along the tree. A block computes a square tile of the output, a thread
 // a few of its elements. No library promises an order.
-#include "cuda/linear_exact.hpp"
-
 #include <cmath>
 
 #include "cuda/gpu.hpp"
-#include "cuda/matmul.hpp"
 #include "cuda/tree.hpp"
+#include "matmul.hpp"
 
 namespace colonnade::inline COLONNADE_PRECISION {
 
@@ -27,11 +25,11 @@ struct Lanes {
   Index stride;  // from lane to lane
   Index step;    // along a lane
 };
-Lanes rows_of(ConstMatrixView a) {
-  return {a.data, a.rows, 1, a.rows};
+Lanes rows_of(const Factor& a) {
+  return {a.data, a.rows, a.row_step(), a.col_step()};
 }
-Lanes cols_of(ConstMatrixView a) {
-  return {a.data, a.cols, a.rows, 1};
+Lanes cols_of(const Factor& b) {
+  return {b.data, b.cols, b.col_step(), b.row_step()};
 }
 
 /// Row thread % side + i side and column thread / side + j side of the tile for each i, j.
@@ -103,38 +101,17 @@ __global__ void __launch_bounds__(threads)
   }
 }
 
-void exact_product(const Lanes& a, const Lanes& b, std::span<const Range> leaves, Store store,
-                   MatrixView out) {
+}  // namespace
+
+void multiply_exactly(const Factor& a, const Factor& b, std::span<const Range> leaves, Store store,
+                      MatrixView out) {
   const gpu::Tree tree = gpu::tree_of(leaves);
   const auto tiles = [](Index size) { return static_cast<unsigned>((size + tile - 1) / tile); };
   const gpu::Grid grid = {.blocks = {tiles(out.rows), tiles(out.cols)}, .threads = threads};
   gpu::launch("exact product",
               tree.height() <= gpu::low_tree ? multiply_tiles<gpu::low_tree>
                                              : multiply_tiles<gpu::high_tree>,
-              grid, a, b, tree, store, out.data);
-}
-
-}  // namespace
-
-void exact_forward(ConstMatrixView x, ConstMatrixView w, MatrixView z, const WeightShards& shards) {
-  const Range whole[] = {{0, x.cols}};
-  const bool summed = shards.axis == WeightShards::Axis::inputs;
-  exact_product(rows_of(x), cols_of(w), summed ? shards.ranges : whole, Store::assign, z);
-}
-
-void exact_backward_input(ConstMatrixView dz, ConstMatrixView w, MatrixView dx,
-                          const WeightShards& shards) {
-  const Range whole[] = {{0, dz.cols}};
-  const bool summed = shards.axis == WeightShards::Axis::outputs;
-  // The columns of w^T are the rows of w.
-  exact_product(rows_of(dz), rows_of(w), summed ? shards.ranges : whole, Store::assign, dx);
-}
-
-void exact_backward_weight(ConstMatrixView x, ConstMatrixView dz, MatrixView dw) {
-  // The product is complete before it is added: zero, then one batch's product, then another's, is
-  // the tree of the two.
-  const Range whole[] = {{0, x.rows}};
-  exact_product(cols_of(x), cols_of(dz), whole, Store::add, dw);
+              grid, rows_of(a), cols_of(b), tree, store, out.data);
 }
 
 }  // namespace colonnade::inline COLONNADE_PRECISION

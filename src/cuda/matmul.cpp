@@ -1,4 +1,6 @@
-#include "cuda/matmul.hpp"
+// Products by cuBLASLt, which numbers matrices as we do, column by column. What it needs to know of
+// a product is worked out once for each kind of product that a thread computes.
+#include "matmul.hpp"
 
 #include <cublasLt.h>
 

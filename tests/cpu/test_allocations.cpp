@@ -35,10 +35,6 @@ namespace {
 bool counting = false;
 std::int64_t allocations = 0;
 
-}  // namespace
-
-namespace {
-
 bool is_this_program(void* caller) {
   Dl_info info, self;
   return dladdr(caller, &info) != 0 &&
@@ -81,6 +77,33 @@ void operator delete(void* address, std::size_t, std::align_val_t) noexcept {
   std::free(address);
 }
 
+namespace {
+
+/// Allocations of this program while it does the work.
+template <class Work>
+std::int64_t allocations_of(const Work& work) {
+  allocations = 0;
+  counting = true;
+  work();
+  counting = false;
+  return allocations;
+}
+
+/// A step of a small network, on ranks of a group.
+class SmallStep {
+ public:
+  explicit SmallStep(ProcessGroup& group)
+      : model_(group, {.widths = {30, 20, 10}}), optimizer_(model_.parameters(), {}) {}
+  void operator()() { training_step(model_, optimizer_, x_.clone(model_.memory()), t_); }
+
+ private:
+  Mlp model_;
+  AdamW optimizer_;
+  Tensor x_ = random_matrix(8, 30, "x"), t_ = random_matrix(8, 10, "t");
+};
+
+}  // namespace
+
 RANKS_TEST_CASE("a training step allocates nothing after the first", "processes 1-4") {
   // Widths above Eigen's limit for temporaries on the stack; a short batch among the full ones.
   Mlp model(world, {.widths = {200, 300, 100, 10}});
@@ -97,50 +120,31 @@ RANKS_TEST_CASE("a training step allocates nothing after the first", "processes 
     step(32);
   };
   epoch();
-  allocations = 0;
-  counting = true;
-  epoch();
-  counting = false;
-  CHECK(allocations == 0);
+  CHECK(allocations_of(epoch) == 0);
   // The counter counts: else the check above could not fail.
-  counting = true;
-  const Tensor one_more(7, 7);
-  counting = false;
-  CHECK(allocations == 1);
+  CHECK(allocations_of([] { const Tensor one_more(7, 7); }) == 1);
 }
 
 RANKS_TEST_CASE("nor does a step that a watchdog watches", "processes 1-4") {
   Watchdog watchdog(1000, [](const std::string&) {});
   watchdog.watch(world);
   ProcessGroup group = world.split(0, 0);
-  Mlp model(group, {.widths = {30, 20, 10}});
-  AdamW optimizer(model.parameters(), {});
-  const Tensor x = random_matrix(8, 30, "x"), t = random_matrix(8, 10, "t");
-  const auto step = [&] { training_step(model, optimizer, x.clone(model.memory()), t); };
+  SmallStep step(group);
   step();
   step();
-  allocations = 0;
-  counting = true;
-  step();
-  counting = false;
-  CHECK(allocations == 0);
+  CHECK(allocations_of([&] { step(); }) == 0);
 }
 
 RANKS_TEST_CASE("nor does a step that is recorded", "mpi 1-4") {
   // A ring that comes round within a step or two.
   const Tracer tracer(world, 40 * static_cast<std::size_t>(world.size()));
   ProcessGroup group = world.split(0, 0);
-  Mlp model(group, {.widths = {30, 20, 10}});
-  AdamW optimizer(model.parameters(), {});
-  const Tensor x = random_matrix(8, 30, "x"), t = random_matrix(8, 10, "t");
-  const auto step = [&] { training_step(model, optimizer, x.clone(model.memory()), t); };
+  SmallStep step(group);
   step();
   step();
-  allocations = 0;
-  counting = true;
-  for (int i = 0; i < 10; ++i) step();
-  counting = false;
-  CHECK(allocations == 0);
+  CHECK(allocations_of([&] {
+          for (int i = 0; i < 10; ++i) step();
+        }) == 0);
   CHECK(tracer.timeline().dropped() > 0);
 }
 
@@ -162,12 +166,10 @@ RANKS_TEST_CASE("sums that overlap and sums along the tree allocate nothing afte
                          SumOrder::tree);
   };
   step();
-  allocations = 0;
-  counting = true;
-  step();
-  step();
-  counting = false;
-  CHECK(allocations == 0);
+  CHECK(allocations_of([&] {
+          step();
+          step();
+        }) == 0);
 }
 
 RANKS_TEST_CASE("nor does a step in any other mode", "processes 1-4") {
@@ -202,11 +204,7 @@ RANKS_TEST_CASE("nor does a step in any other mode", "processes 1-4") {
           };
           run();
           run();
-          allocations = 0;
-          counting = true;
-          run();
-          counting = false;
-          CHECK(allocations == 0);
+          CHECK(allocations_of(run) == 0);
         }
       }
     }

@@ -11,8 +11,8 @@ if ! [ -x "$nvcc" ]; then
 fi
 objects=$(mktemp -d)
 trap 'rm -rf "$objects"' EXIT
-for source in test_*.cpp; do
-  # 177: what only the tests of the pretended GPU use.
-  "$nvcc" -std=c++20 -arch=sm_90 -diag-suppress=177 -x cu -c "$source" -o "$objects/${source%.cpp}.o"
-  echo "compiled $source"
-done
+# 177: what only the tests of the pretended GPU use.
+# shellcheck disable=SC2016  # the inner shell's own
+printf '%s\n' test_*.cpp | xargs -P "$(nproc)" -I SOURCE sh -c '
+  "$1" -std=c++20 -arch=sm_90 -diag-suppress=177 -x cu -c "$3" -o "$2/$3.o" && echo "compiled $3"' \
+  compile "$nvcc" "$objects" SOURCE

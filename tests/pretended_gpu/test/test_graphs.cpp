@@ -1,19 +1,7 @@
 // Capture and replay.
-#include "helpers.hpp"
+#include "ordered_work.hpp"
 
 namespace {
-
-__global__ void add(int* values, int what) {
-  values[threadIdx.x] += what;
-}
-__global__ void multiply(int* values, int by) {
-  values[threadIdx.x] *= by;
-}
-
-void launch(cudaStream_t stream, void (*kernel)(int*, int), int* values, int number) {
-  const cudaLaunchConfig_t config = grid_of(1, 4, stream);
-  REQUIRE(cudaLaunchKernelEx(&config, kernel, values, number) == cudaSuccess);
-}
 
 class Event {
  public:

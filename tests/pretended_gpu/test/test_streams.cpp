@@ -1,21 +1,9 @@
 // Streams and events: work runs late, copies read late, and only events make an order.
 #include <thread>
 
-#include "helpers.hpp"
+#include "ordered_work.hpp"
 
 namespace {
-
-__global__ void add(int* values, int what) {
-  values[threadIdx.x] += what;
-}
-__global__ void multiply(int* values, int by) {
-  values[threadIdx.x] *= by;
-}
-
-void launch(cudaStream_t stream, void (*kernel)(int*, int), int* values, int number) {
-  const cudaLaunchConfig_t config = grid_of(1, 4, stream);
-  REQUIRE(cudaLaunchKernelEx(&config, kernel, values, number) == cudaSuccess);
-}
 
 // Pinned memory of the host.
 class Pinned {

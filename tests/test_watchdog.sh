@@ -51,13 +51,7 @@ job_of=(train mlp --inputs "$scratch/x.npy" --targets "$scratch/x.npy" "--widths
   --progress plain)
 endless=("${job_of[@]}" --steps 100000000)
 
-# A pretended GPU stands still with its rank, in the midst of what NCCL does, where no host looks; a
-# real one goes on. So ranks share a pretended one, and their hosts do what NCCL would.
-if gpu_is_pretended; then
-  PRETENDED_GPUS=1 start 3 "${endless[@]}" --watchdog 2 --share-gpus
-else
-  start 3 "${endless[@]}" --watchdog 2
-fi
+start 3 "${endless[@]}" --watchdog 2
 kill -STOP "$(pgrep -f "^$program" | sed -n 2p)"
 ended "a stopped rank ends the job"
 says "the stopped rank is named" \

@@ -12,6 +12,7 @@
 #include "colonnade/sample_data.hpp"
 #include "colonnade/training_job.hpp"
 #include "colonnade/training_step.hpp"
+#include "cuda/gpu.hpp"
 #include "harness.hpp"
 #include "replay.hpp"
 
@@ -166,7 +167,7 @@ void check_replays(ProcessGroup& world, const Options& options) {
 
 }  // namespace
 
-RANKS_TEST_CASE("steps that are done again have the bits of those that are not", "1-4") {
+RANKS_TEST_CASE("steps that are done again have the bits of those that are not", "processes 1-4") {
   const int ranks = world.size();
   // First, for it takes memory for sums, of which a thread has little before it needed more.
   if (ranks != 3) check_replays(world, {.mesh = {1, ranks}, .shards = 4});
@@ -195,4 +196,22 @@ TEST_CASE("a copy from the program's memory is not recorded") {
   CHECK(error.find("from the program's memory") != std::string::npos);
   there.set({&here, 1});
   CHECK(there.on_host().front() == 1);
+}
+
+// Another rank on the same GPU would be seen too.
+TEST_CASE("steps like those before take no more of the GPU's memory") {
+  if (host_reaches_device_memory()) return;
+  const auto free_memory = [] {
+    std::size_t free = 0, total = 0;
+    gpu::check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+    return free;
+  };
+  ProcessGroup alone = ProcessGroup::self();
+  for (const Training::Way way : {Training::Way::one_by_one, Training::Way::at_once}) {
+    Training training(alone, {.dropout = 0.3});
+    for (int number = 8; number < 12; ++number) training.step(number, way);
+    const std::size_t free = free_memory();
+    for (int number = 12; number < 18; ++number) training.step(number, way);
+    CHECK(free_memory() == free);
+  }
 }

@@ -9,9 +9,20 @@
 #include <vector>
 
 #include "bench.hpp"
-#include "colonnade/tensor.hpp"
+#include "colonnade/mlp.hpp"
 
 namespace bench {
+
+/// A step of a network whose layers are all of one width.
+struct Shape {
+  colonnade::Index batch, width;
+};
+
+inline constexpr colonnade::Index layers = 4;
+
+inline colonnade::MlpOptions network(colonnade::Index width) {
+  return {.widths = std::vector<colonnade::Index>(layers + 1, width), .activate_last = true};
+}
 
 /// Seconds of a step and of the parts of its limit.
 struct Round {

@@ -16,15 +16,9 @@ namespace {
 
 using namespace colonnade;
 
-constexpr Index layers = 4;
-
-struct Shape {
-  Index batch, width;
-};
-
-MlpOptions network(Index width) {
-  return {.widths = std::vector<Index>(layers + 1, width), .activate_last = true};
-}
+using bench::layers;
+using bench::network;
+using bench::Shape;
 
 void compare_with_one_rank(ProcessGroup& world) {
   ProcessGroup alone = ProcessGroup::self();
